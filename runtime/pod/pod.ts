@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto'
+import type { Agent } from './agent.ts'
+import type { Checkout } from './checkout.ts'
+
+export type PodOptions = {
+  /** The Unix socket that leads to the proxy, where there is a way out. */
+  line: string | undefined
+  work: string
+  home: string
+  /** Port of the way out on loopback; 0 picks a free one. */
+  proxyPort: number
+  ownPidNamespace: boolean
+  /** What every process here starts with. No platform's variable is in it. */
+  env: Readonly<Record<string, string>>
+}
+
+/** What the daemon knows of its one sandbox. It lives in memory alone and ends with the process. */
+export type Pod = PodOptions & {
+  /** Stands in the environment of all that is started here, to find it again. */
+  mark: string
+  activation: { token: string | null; origin: string | null } | undefined
+  checkout: Checkout | undefined
+  agent: Agent | undefined
+  /** Set while a checkout or a snapshot works: both own the workspace alone. */
+  isWorkspaceBusy: boolean
+  execs: number
+}
+
+export const markName = 'TREADLE_POD'
+
+export function createPod(options: PodOptions): Pod {
+  const mark = randomUUID()
+  return {
+    ...options,
+    mark,
+    env: { ...options.env, [markName]: mark },
+    activation: undefined,
+    checkout: undefined,
+    agent: undefined,
+    isWorkspaceBusy: false,
+    execs: 0,
+  }
+}

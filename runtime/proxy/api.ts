@@ -1,0 +1,94 @@
+// What the wire carries. Others import these as types, and never the role itself.
+import { z } from 'zod'
+
+export const wires = ['messages', 'chat', 'responses'] as const
+export type Wire = (typeof wires)[number]
+
+export const NewProvider = z.strictObject({
+  name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'Use lower-case letters, digits and inner hyphens.'),
+  kind: z.enum(['anthropic', 'openai']),
+  /** The credential itself; the command reads it from a file. It never comes back. */
+  key: z.string().min(1).max(10_000).regex(/^[\x21-\x7e]+$/, 'The key must be one line of printable characters.'),
+  /** Origin, or origin and prefix, before /v1. */
+  baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+  /** Needed for an address that is private, loopback or link-local. */
+  allowPrivate: z.boolean().default(false),
+  models: z.array(z.string().min(1).max(200)).max(500).default([]),
+})
+export type NewProvider = z.infer<typeof NewProvider>
+export type NewProviderInput = z.input<typeof NewProvider>
+
+export type Provider = {
+  name: string
+  kind: 'anthropic' | 'openai' | 'rehearsal'
+  baseUrl: string
+  allowPrivate: boolean
+  models: string[]
+  createdAt: string
+  lastUsedAt: string | null
+}
+
+/** Tokens of one call. `inputTokens` holds all of the prompt, cached ones included. */
+export type CallUsage = { inputTokens: number; cachedTokens: number; cacheWriteTokens: number; outputTokens: number }
+
+export type Call = {
+  id: string
+  org: string
+  loop: string | null
+  pass: number | null
+  attempt: number | null
+  sandbox: string | null
+  key: string | null
+  provider: string | null
+  model: string
+  wire: Wire
+  isRehearsal: boolean
+  /** begun: no end known yet · settled: exact usage · estimated: cut or without usage · denied: never sent. */
+  state: 'begun' | 'settled' | 'estimated' | 'denied'
+  status: number | null
+  usage: CallUsage
+  costNanoUsd: number
+  isPriced: boolean
+  stopReason: string | null
+  toolCalls: number
+  beganAt: string
+  endedAt: string | null
+  firstByteMs: number | null
+  error: string | null
+}
+
+/** The proxy's own record of one sandbox's calls: `GET /internal/sandboxes/:id/record`. Complete up to now. */
+export type SandboxRecord = {
+  calls: number
+  inFlight: number
+  /** When the last call began or a byte of one arrived. */
+  lastActiveAt: string | null
+  usage: CallUsage
+  costNanoUsd: number
+  last: {
+    status: number | null
+    state: Call['state']
+    stopReason: string | null
+    toolCalls: number
+    /** The assistant's words in the last complete answer, the last 16 KiB of them. */
+    text: string
+    error: string | null
+    /** Seconds the upstream asked to wait, where it did. */
+    retryAfterS: number | null
+  } | null
+  /** The last refusal by this proxy, where there was one. */
+  denial: { code: string; message: string } | null
+}
+
+export type UsageRow = {
+  day: string
+  provider: string | null
+  model: string
+  loop: string | null
+  isRehearsal: boolean
+  calls: number
+  usage: CallUsage
+  costNanoUsd: number
+  unpricedCalls: number
+  estimatedCalls: number
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { parse } from '#kernel/parse.ts'
+
+const usdPerMTok = z.number().min(0).max(100_000)
+
+/** A price of one's own. It wins over the built-in list. */
+const Price = z.strictObject({
+  /** A model by its exact name, or a prefix and a star: `rehearsal/*`. */
+  model: z.string().regex(/^[^*]+\*?$/, 'Write a model name, or a prefix and one star at the end.'),
+  inputUsdPerMTok: usdPerMTok,
+  cachedUsdPerMTok: usdPerMTok,
+  cacheWriteUsdPerMTok: usdPerMTok,
+  outputUsdPerMTok: usdPerMTok,
+})
+export type Price = Readonly<z.infer<typeof Price>>
+
+export const ProxyConfig = z.strictObject({
+  port: z.int().min(0).max(65_535),
+  lineSocket: z.string().min(1).max(107),
+  masterKeyFile: z.string().min(1),
+  rehearsal: z.strictObject({ url: z.url(), keyFile: z.string().min(1) }).nullable(),
+  prices: z.array(Price).max(1_000),
+  connectionsMax: z.int().min(1),
+  inFlightMax: z.int().min(1),
+  bodyBytesMax: z.int().min(1_024),
+  connectMs: z.int().min(1),
+  firstByteMs: z.int().min(1),
+  idleMs: z.int().min(1),
+  keysPollMs: z.int().min(10),
+  keysStaleMsMax: z.int().min(100),
+  providersPollMs: z.int().min(10),
+  breaker: z.strictObject({
+    callsMax: z.int().min(1),
+    windowMs: z.int().min(100),
+    retryAfterS: z.int().min(1).max(30),
+  }),
+  ledger: z.strictObject({
+    syncMs: z.int().min(1),
+    shipMs: z.int().min(10),
+    segmentBytesMax: z.int().min(1_024),
+    backlogBytesMax: z.int().min(1_024),
+  }),
+  turns: z.strictObject({
+    shipMs: z.int().min(10),
+    segmentBytesMax: z.int().min(1_024),
+    backlogBytesMax: z.int().min(1_024),
+    turnBytesMax: z.int().min(1_024),
+  }),
+})
+export type ProxyConfig = Readonly<z.infer<typeof ProxyConfig>>
+
+export const parseConfig = (input: unknown) => parse(ProxyConfig, input)

@@ -1,0 +1,24 @@
+import { Refusal } from './refusal.ts'
+
+/** The one credential a client gave. Raw headers, because the parsed ones hide a second `authorization`. */
+export function readCredential(raw: readonly string[]): string {
+  let found: string | undefined
+  for (let i = 0; i < raw.length; i += 2) {
+    const value = readOne(raw[i]!, raw[i + 1]!)
+    if (value === undefined) continue
+    if (found !== undefined && found !== value) throw new Refusal('credential/two')
+    found = value
+  }
+  if (!found) throw new Refusal('credential/absent')
+  return found
+}
+
+const bearer = /^Bearer +(\S+)$/i
+
+function readOne(name: string, value: string): string | undefined {
+  if (name.length === 9) return name.toLowerCase() === 'x-api-key' ? value.trim() : undefined
+  if (name.length !== 13 || name.toLowerCase() !== 'authorization') return undefined
+  const token = bearer.exec(value)?.[1]
+  if (token === undefined) throw new Refusal('credential/absent', 'Only the scheme Bearer is known.')
+  return token
+}

@@ -1,0 +1,81 @@
+// Two closed tables: faults of the routes that people and other roles use, and refusals on the model routes,
+// which speak the vendors' error shapes (refusal.ts) so that agents stop, wait or report as they should.
+import { createFaults, type FaultTable } from '#kernel/fault.ts'
+
+export type ProxyCode =
+  | 'provider/absent'
+  | 'provider/address'
+  | 'provider/exists'
+  | 'provider/invalid'
+  | 'usage/invalid'
+  | 'ledger/behind'
+
+export const faultTable: FaultTable<ProxyCode> = {
+  'provider/absent': { status: 404, text: 'No provider has this name.' },
+  'provider/address': { status: 400, text: 'This base URL is not allowed.' },
+  'provider/exists': { status: 409, text: 'A provider has this name. Remove it first.' },
+  'provider/invalid': { status: 400, text: 'The provider is not as the schema asks.' },
+  'usage/invalid': { status: 400, text: 'The question is not as the schema asks.' },
+  'ledger/behind': { status: 503, text: 'The ledger is not in the database yet. Ask again.' },
+}
+export const fault = createFaults(faultTable)
+
+export type RefusalCode =
+  | 'body/encoded'
+  | 'body/invalid'
+  | 'body/too-large'
+  | 'budget/tokens'
+  | 'budget/usd'
+  | 'capacity/full'
+  | 'credential/absent'
+  | 'credential/refused'
+  | 'credential/two'
+  | 'headers/refused'
+  | 'internal'
+  | 'keys/unknown'
+  | 'ledger/full'
+  | 'model/refused'
+  | 'price/none'
+  | 'provider/none'
+  | 'rate/loop'
+  | 'route/absent'
+  | 'upgrade/refused'
+  | 'upstream/address'
+  | 'upstream/failed'
+  | 'upstream/timeout'
+  | 'version/refused'
+
+type RefusalRow = {
+  status: number
+  /** The vendors' name for this sort of error. */
+  type: string
+  text: string
+  /** Denied: booked as such, and shown as the sandbox's denial. */
+  isDenial?: true
+}
+
+export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
+  'body/encoded': { status: 415, type: 'invalid_request_error', text: 'Send the body without content-encoding.' },
+  'body/invalid': { status: 400, type: 'invalid_request_error', text: 'The body is not as a model call has it.' },
+  'body/too-large': { status: 413, type: 'request_too_large', text: 'The body is too large.' },
+  'budget/tokens': { status: 402, type: 'billing_error', text: 'The token budget of this pass is spent.', isDenial: true },
+  'budget/usd': { status: 402, type: 'billing_error', text: 'The budget of this pass is spent.', isDenial: true },
+  'capacity/full': { status: 503, type: 'overloaded_error', text: 'Too many calls at once. Try again soon.' },
+  'credential/absent': { status: 401, type: 'authentication_error', text: 'Give a key or token in authorization (Bearer) or x-api-key.' },
+  'credential/refused': { status: 401, type: 'authentication_error', text: 'This key or token is not good here.' },
+  'credential/two': { status: 400, type: 'invalid_request_error', text: 'Two different credentials were given. Send one.' },
+  'headers/refused': { status: 400, type: 'invalid_request_error', text: 'The request is framed ambiguously.' },
+  internal: { status: 500, type: 'api_error', text: 'Something failed in the proxy; its log has it.' },
+  'keys/unknown': { status: 503, type: 'api_error', text: "The keys can't be checked now. Try again soon." },
+  'ledger/full': { status: 503, type: 'api_error', text: "The ledger can't take another call now, so none is sent." },
+  'model/refused': { status: 403, type: 'permission_error', text: 'This model is not allowed here.', isDenial: true },
+  'price/none': { status: 402, type: 'billing_error', text: 'This model has no price, so a budget in dollars forbids it.', isDenial: true },
+  'provider/none': { status: 403, type: 'permission_error', text: 'No provider serves this model here.', isDenial: true },
+  'rate/loop': { status: 429, type: 'rate_limit_error', text: 'This sandbox calls too often.' },
+  'route/absent': { status: 404, type: 'not_found_error', text: 'Nothing answers here.' },
+  'upgrade/refused': { status: 426, type: 'invalid_request_error', text: 'No WebSocket here: use plain HTTP.' },
+  'upstream/address': { status: 502, type: 'api_error', text: "The provider's address is not allowed." },
+  'upstream/failed': { status: 502, type: 'api_error', text: "The provider can't be reached." },
+  'upstream/timeout': { status: 504, type: 'api_error', text: 'The provider did not answer in time.' },
+  'version/refused': { status: 505, type: 'invalid_request_error', text: 'Speak HTTP/1.1.' },
+}

@@ -1,0 +1,48 @@
+// How a refusal reads on each wire. What each agent does with which status was found by trial: a denial that an
+// agent retries costs minutes, so statuses differ by wire and `x-should-retry: false` always goes along.
+import type { ServerResponse } from 'node:http'
+import type { Wire } from './api.ts'
+import { type RefusalCode, refusalTable } from './errors.ts'
+
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: RefusalCode
+  readonly retryAfterS: number | null
+
+  /** `say` is added to the text of the table: what was refused, and how much there was. */
+  constructor(code: RefusalCode, say?: string, retryAfterS: number | null = null) {
+    super(say ? `${refusalTable[code].text} ${say}` : refusalTable[code].text)
+    this.code = code
+    this.retryAfterS = retryAfterS
+  }
+}
+
+/** Codex stops on a 400 alone: it repeats a 402 or 403 six times. */
+export function toStatus(code: RefusalCode, wire: Wire | null): number {
+  const { status, isDenial } = refusalTable[code]
+  return isDenial && wire === 'responses' ? 400 : status
+}
+
+export function sendRefusal(response: ServerResponse, refusal: Refusal, wire: Wire | null): number {
+  const status = toStatus(refusal.code, wire)
+  const body = JSON.stringify(wire === 'messages' ? toAnthropic(refusal) : toOpenAi(refusal))
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    ...(status < 500 && status !== 429 && { 'x-should-retry': 'false' }),
+    ...(refusal.retryAfterS !== null && { 'retry-after': refusal.retryAfterS }),
+    ...(status === 426 && { upgrade: 'HTTP/1.1', connection: 'upgrade, close' }),
+    // What is left of the request's body is not read: the connection can't be used again.
+    ...((status === 413 || status === 415 || status === 505) && { connection: 'close' }),
+  })
+  response.end(body)
+  return status
+}
+
+function toAnthropic({ code, message }: Refusal) {
+  return { type: 'error', error: { type: refusalTable[code].type, message } }
+}
+
+function toOpenAi({ code, message }: Refusal) {
+  return { error: { message, type: refusalTable[code].type, param: null, code } }
+}

@@ -1,0 +1,139 @@
+// Reads an answer beside the relay, never in its way: bytes are queued and read in a later turn of the event loop,
+// after the client has them. Whatever goes wrong in here ends the reading and never the call.
+import type { Transform } from 'node:stream'
+import type { Wire } from '../api.ts'
+import { Answer, type WireReader } from './answer.ts'
+import { chat } from './chat.ts'
+import { createDecoder } from './decode.ts'
+import { messages } from './messages.ts'
+import { responses, takePending } from './responses.ts'
+import { SseReader } from './sse.ts'
+
+const wireReaders: Readonly<Record<Wire, WireReader>> = { messages, chat, responses }
+
+const wholeBytesMax = 32 * 1024 * 1024 // As large as a request may be; a longer answer is not read, and estimated.
+const decodedBytesMax = 64 * 1024 * 1024 // A small compressed answer may unpack to anything.
+
+export type ReaderOptions = {
+  wire: Wire
+  contentType: string | undefined
+  contentEncoding: string | undefined
+  /** Called once, when all that came has been read. */
+  onRead: (answer: Answer) => void
+}
+
+export class AnswerReader {
+  readonly #options: ReaderOptions
+  readonly #answer = new Answer()
+  readonly #decoder: Transform | null
+  readonly #sse: SseReader | null
+  #queue: Buffer[] = []
+  #whole: Buffer[] = []
+  #bytes = 0
+  #isScheduled = false
+  #isEnded = false
+  #isBroken = false
+  #isDone = false
+
+  constructor(options: ReaderOptions) {
+    this.#options = options
+    const wire = wireReaders[options.wire]
+    const isJson = /[/+]json\b/i.test(options.contentType ?? '')
+    this.#sse = isJson ? null : new SseReader((data) => this.#event(wire, data))
+    const decoder = createDecoder(options.contentEncoding)
+    this.#isBroken = decoder === undefined
+    this.#decoder = decoder ?? null
+    this.#decoder
+      ?.on('data', (chunk: Buffer) => this.#guard(() => this.#read(chunk)))
+      .on('error', () => this.#break())
+      .on('end', () => this.#finish())
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#isBroken) return
+    this.#queue.push(chunk)
+    this.#schedule()
+  }
+
+  end(): void {
+    this.#isEnded = true
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.#drain())
+  }
+
+  #drain(): void {
+    this.#isScheduled = false
+    const queue = this.#queue
+    this.#queue = []
+    for (const chunk of queue) {
+      if (this.#isBroken) break
+      if (this.#decoder) this.#decoder.write(chunk)
+      else this.#guard(() => this.#read(chunk))
+    }
+    if (!this.#isEnded) return
+    if (this.#decoder && !this.#isBroken) this.#decoder.end()
+    else this.#finish()
+  }
+
+  #read(chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#sse) {
+      if (this.#decoder && this.#bytes > decodedBytesMax) throw new Error('too long to be read')
+      this.#sse.push(chunk)
+    } else {
+      if (this.#bytes > wholeBytesMax) throw new Error('too long to be read')
+      this.#whole.push(chunk)
+    }
+  }
+
+  #event(wire: WireReader, data: string): void {
+    if (data === '[DONE]') return
+    let parsed: unknown
+    try {
+      parsed = JSON.parse(data)
+    } catch {
+      return // Not JSON: an extension of somebody's. The client gets it; there is nothing to count in it.
+    }
+    wire.event(this.#answer, parsed)
+  }
+
+  #finish(): void {
+    if (this.#isDone) return
+    this.#isDone = true
+    if (!this.#isBroken) {
+      this.#guard(() => {
+        if (this.#sse) this.#sse.end()
+        else this.#readWhole()
+      })
+    }
+    if (this.#options.wire === 'responses') takePending(this.#answer)
+    this.#options.onRead(this.#answer)
+  }
+
+  #readWhole(): void {
+    const [first, ...rest] = this.#whole
+    if (!first) return
+    const bytes = rest.length === 0 ? first : Buffer.concat(this.#whole)
+    wireReaders[this.#options.wire].whole(this.#answer, JSON.parse(bytes.utf8Slice()))
+  }
+
+  #guard(read: () => void): void {
+    try {
+      read()
+    } catch {
+      this.#break() // The call is then estimated from what was read before.
+    }
+  }
+
+  #break(): void {
+    this.#isBroken = true
+    this.#whole = []
+    this.#decoder?.destroy()
+    if (this.#isEnded) this.#finish()
+  }
+}

@@ -1,0 +1,24 @@
+import { createFaults, type FaultTable } from '#kernel/fault.ts'
+
+export type SpoolCode =
+  | 'loop/absent'
+  | 'loop/invalid'
+  | 'loop/followers'
+  | 'pass/absent'
+  | 'git/failed'
+  | 'git/too-large'
+  | 'work/refused'
+  | 'source/gone'
+
+export const faultTable: FaultTable<SpoolCode> = {
+  'loop/absent': { status: 404, text: 'No loop has this id.' },
+  'loop/invalid': { status: 400, text: 'The loop is not as it must be. Nothing was stored.' },
+  'loop/followers': { status: 503, text: 'Too many callers follow events now. Ask again without follow=1.' },
+  'pass/absent': { status: 404, text: 'The loop has no such pass.' },
+  'git/failed': { status: 500, text: 'git refused.' },
+  'git/too-large': { status: 500, text: 'git printed more than is allowed here.' },
+  'work/refused': { status: 500, text: "The sandbox's work was refused." },
+  'source/gone': { status: 500, text: "The repository can't be read." },
+}
+
+export const fault = createFaults(faultTable)

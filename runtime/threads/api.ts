@@ -1,0 +1,51 @@
+// What the wire carries. Others import these as types, and never the role itself.
+import { z } from 'zod'
+
+/** One model call, as the proxy saw it. The same id twice changes nothing. */
+export const NewTurn = z.strictObject({
+  call: z.string().min(1),
+  org: z.string().min(1),
+  user: z.string().min(1),
+  loop: z.string().nullable(),
+  pass: z.int().nullable(),
+  attempt: z.int().nullable(),
+  /** Calls of one sandbox are one thread; without a sandbox, calls of one session of one key. */
+  session: z.string().min(1),
+  wire: z.enum(['messages', 'chat', 'responses']),
+  model: z.string(),
+  isRehearsal: z.boolean(),
+  at: z.iso.datetime(),
+  /** The request's body as the client sent it. */
+  request: z.string(),
+  answer: z.strictObject({
+    text: z.string(),
+    toolCalls: z.array(z.strictObject({ id: z.string(), name: z.string(), input: z.string() })),
+  }),
+})
+export type NewTurn = z.infer<typeof NewTurn>
+
+export type Thread = {
+  id: string
+  org: string
+  user: string
+  loop: string | null
+  pass: number | null
+  attempt: number | null
+  model: string
+  isRehearsal: boolean
+  title: string
+  messages: number
+  createdAt: string
+  updatedAt: string
+}
+export type Message = {
+  position: number
+  role: 'system' | 'user' | 'assistant' | 'tool'
+  text: string
+  /** Set on an assistant's call of a tool, and on that tool's answer. */
+  tool: { id: string; name: string } | null
+  at: string
+}
+export type ThreadWithMessages = Thread & { items: Message[] }
+/** `excerpt` marks the found words with U+0002 before and U+0003 after, so that any output can show them safely. */
+export type SearchHit = { thread: Thread; position: number; role: Message['role']; excerpt: string; rank: number }

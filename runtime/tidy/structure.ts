@@ -1,0 +1,140 @@
+// Who may import whom, in what order, and what happens on import.
+import { isBuiltin } from 'node:module'
+import { basename, dirname } from 'node:path'
+import { assemblingRooms, isEntryPoint, neverShippedRooms } from './allowed.ts'
+import {
+  codeOf,
+  type Import,
+  isTest,
+  type Offence,
+  offencesAt,
+  type Rule,
+  roomOf,
+  type SourceFile,
+  type Tree,
+} from './tree.ts'
+
+/** A role imports its own folder, `#kernel/*`, node and its packages; other rooms' `api.ts` as types. */
+export const importRule: Rule = (tree) => {
+  const packages = declaredPackages(tree)
+  return codeOf(tree).flatMap((source) =>
+    source.imports.flatMap((used) => {
+      const wrong = used.target ? wrongFile(source, used, tree) : wrongPackage(used, packages)
+      return wrong ? [{ path: source.path, line: used.line, ...wrong }] : []
+    }),
+  )
+}
+
+type Wrong = Pick<Offence, 'what' | 'instead'> | undefined
+
+function wrongFile(source: SourceFile, { specifier, target, kind }: Import, tree: Tree): Wrong {
+  const [from, to] = [roomOf(source.path), roomOf(target!)]
+  if (!tree.has(target!)) {
+    return { what: `${specifier} is no file`, instead: 'write the path with its ending, .ts' }
+  }
+  if (from === to) return undefined
+  if (to === 'runtime/kernel') {
+    const instead = `import from '#kernel/${basename(target!)}'`
+    return specifier.startsWith('#') ? undefined : { what: `${specifier} goes around`, instead }
+  }
+  if (isTest(source)) return undefined
+  if (neverShippedRooms.includes(to!) && !neverShippedRooms.includes(from!)) {
+    return {
+      what: `${to} never ships`,
+      instead: 'move what is needed into this room or the kernel',
+    }
+  }
+  if (from === undefined || assemblingRooms.includes(from)) return undefined
+  if (basename(target!) !== 'api.ts') {
+    const instead = `talk to it over HTTP, or import its wire types from ${to}/api.ts`
+    return { what: `${from} imports the inside of ${to}`, instead }
+  }
+  if (kind === 'type') return undefined
+  return { what: `${to}/api.ts is imported as a value`, instead: 'write import type' }
+}
+
+function wrongPackage({ specifier }: Import, packages: ReadonlySet<string>): Wrong {
+  if (specifier.startsWith('node:')) return undefined
+  if (isBuiltin(specifier)) {
+    return { what: `'${specifier}' could be a package`, instead: `import 'node:${specifier}'` }
+  }
+  const name = /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier
+  if (packages.has(name)) return undefined
+  return {
+    what: `${name} is not in package.json`,
+    instead: 'declare it there, at an exact version',
+  }
+}
+
+function declaredPackages(tree: Tree): ReadonlySet<string> {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
+    tree.get('package.json')?.text ?? '{}',
+  ) as Record<string, Record<string, string>>
+  const all = { ...dependencies, ...devDependencies, ...optionalDependencies }
+  return new Set(Object.keys(all))
+}
+
+/** Modules that need each other's values start in an order that nobody wrote down. */
+export const cycleRule: Rule = (tree) => {
+  const offences: Offence[] = []
+  const done = new Set<string>()
+  const visit = (path: string, trail: string[]) => {
+    const source = tree.get(path)
+    if (!source || done.has(path)) return
+    for (const { target, kind, line } of source.imports) {
+      if (kind !== 'value' || !target) continue
+      const from = [...trail, path].indexOf(target)
+      if (from < 0) visit(target, [...trail, path])
+      else offences.push(cycleAt(path, line, [...[...trail, path].slice(from), target]))
+    }
+    done.add(path)
+  }
+  for (const { path } of codeOf(tree)) visit(path, [])
+  return offences
+}
+
+const cycleAt = (path: string, line: number, cycle: string[]): Offence => ({
+  path,
+  line,
+  what: `a cycle of values: ${cycle.join(' -> ')}`,
+  instead: 'move what both need into a third file, or pass it as a parameter',
+})
+
+/** A file that no shipped file imports or names. Rooms that never ship count as users of their own files. */
+export const deadFileRule: Rule = (tree) => {
+  const users = [...tree.values()].filter((source) => !isTest(source))
+  const all = [...tree.values()]
+  return codeOf(tree)
+    .filter(({ path }) => !isEntryPoint(path))
+    .filter(({ path }) => {
+      const isUnshipped = neverShippedRooms.includes(roomOf(path) ?? '')
+      return !(isUnshipped ? all : users).some((user) => user.path !== path && uses(user, path))
+    })
+    .map(({ path }) => {
+      return { path, line: 1, what: 'nothing imports this file', instead: 'delete it, or use it' }
+    })
+}
+
+function uses(user: SourceFile, path: string): boolean {
+  if (!/\.(ts|js)$/.test(user.path)) return user.text.includes(path)
+  if (user.imports.some(({ target }) => target === path)) return true
+  // Started by its path: a worker, a child process, a daemon copied into a sandbox.
+  const near = `${basename(dirname(path))}/${basename(path)}`
+  const names = dirname(user.path) === dirname(path) ? `./${basename(path)}` : near
+  return user.masked.quoted.includes(names)
+}
+
+// Prettily printed code has a statement's first word at the start of its line, and only a top-level one there.
+const effect =
+  /^(?!import\b|export\b|const\b|let\b|function\b|async function\b|class\b|type\b|interface\b|abstract class\b|declare\b)[\w$({[`'"][^\n]*|^(?:export )?(?:const|let)\b[^\n]*=\s*await\b[^\n]*/gm
+
+/** Importing a module must do nothing: only programs act. */
+export const effectRule: Rule = (tree) =>
+  codeOf(tree)
+    .filter(({ path }) => !isEntryPoint(path))
+    .flatMap((source) =>
+      offencesAt(source, source.masked.code, effect, ([found]) => ({
+        what: `importing this runs \`${found.trim()}\``,
+        instead: 'put it into a function that main.ts calls',
+      })),
+    )
