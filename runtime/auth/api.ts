@@ -21,7 +21,12 @@ export type Key = {
 /** Only the answer that makes a key holds its text. */
 export type MadeKey = Key & { key: string }
 
-export type Me = { user: string; org: string; role: 'owner' | 'member'; channel: 'owner-token' | 'session' | 'key' }
+export type Me = {
+  user: string
+  org: string
+  role: 'owner' | 'member'
+  channel: 'owner-token' | 'session' | 'key'
+}
 export type LoginLink = { url: string; expiresAt: string }
 export type Status = {
   version: string
@@ -31,4 +36,12 @@ export type Status = {
   roles: { role: string; up: boolean }[]
 }
 /** `GET /internal/keys`, for the proxy: what it needs to check a key in memory. `hash` is SHA-256, hex. */
-export type KeyCheck = { id: string; hash: string; org: string; user: string; expiresAt: string | null }
+export type KeyCheck = {
+  id: string
+  hash: string
+  org: string
+  user: string
+  expiresAt: string | null
+}
+/** Newest first; never more than an organisation may have, so in one page. */
+export type KeyList = { items: Key[]; cursor: null }

@@ -19,11 +19,11 @@ export const withCaller =
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1]
     const claims = token && (await verify(token))
     if (!claims) throw fault('caller/unknown')
-    response.locals['claims'] = claims
+    response.locals.claims = claims
     next()
   }
 
-const claimsOf = (response: Response) => response.locals['claims'] as Claims | undefined
+const claimsOf = (response: Response) => response.locals.claims as Claims | undefined
 
 export function userOf(response: Response): UserClaims {
   const claims = claimsOf(response)

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import { appendFile, type FileHandle, open, readdir } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { fault } from './errors.ts'
 import { type Git, git, unbundle, withPrivateFolder } from './git.ts'
@@ -31,9 +31,14 @@ export async function checkOut(
 
 const receive = (body: IncomingMessage): Promise<FileHandle> =>
   withPrivateFolder(async (folder) => {
-    const file = join(folder, 'bundle')
-    await readToFile(body, file, bundleBytesMax)
-    return open(file)
+    const bundle = await open(join(folder, 'bundle'), 'wx+', 0o600)
+    try {
+      await readToFile(body, bundle, bundleBytesMax)
+      return bundle
+    } catch (error) {
+      await bundle.close()
+      throw error
+    }
   })
 
 async function fill(at: Git, sha: string, bundle: FileHandle): Promise<void> {

@@ -64,6 +64,9 @@ export async function git(at: Git, args: readonly string[], call: Call = {}): Pr
     signal: at.signal,
     ...given,
   })
+  if (ran.outputBytes > outputBytesMax) {
+    throw fault('pod/too-large', { say: `Git named over ${outputBytesMax} bytes of files.` })
+  }
   if (ran.exit === 0) return ran
   const say = ran.timedOut ? `It took longer than ${timeMsMax} ms.` : lastLines(ran.errorOutput)
   throw fault(onFailure, { say })
@@ -88,4 +91,7 @@ export async function withPrivateFolder<T>(work: (folder: string) => Promise<T>)
 /** The objects of a bundle into a repository; its refs are left out. */
 export const unbundle = (at: Git, descriptor: number) =>
   // By descriptor: the file has no name any more. The path opens it anew, so from its start.
-  git(at, ['bundle', 'unbundle', '/proc/self/fd/3'], { descriptor, onFailure: 'pod/bundle-refused' })
+  git(at, ['bundle', 'unbundle', '/proc/self/fd/3'], {
+    descriptor,
+    onFailure: 'pod/bundle-refused',
+  })

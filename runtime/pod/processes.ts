@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { markName, type Pod } from './pod.ts'
+
+const { readdirSync, readFileSync } = process.getBuiltinModule('node:fs') // As serve.ts: for the start.
 
 const roundsMax = 20 // A process may fork while it is looked for; each round finds what the last one missed.
 
@@ -8,7 +9,10 @@ const roundsMax = 20 // A process may fork while it is looked for; each round fi
  * **Limits.** Without a pid namespace of its own, a process that removed the mark from its environment
  * and left its group is not found.
  */
-export function killEverything({ ownPidNamespace, mark }: Pick<Pod, 'ownPidNamespace' | 'mark'>): void {
+export function killEverything({
+  ownPidNamespace,
+  mark,
+}: Pick<Pod, 'ownPidNamespace' | 'mark'>): void {
   if (ownPidNamespace) {
     kill(-1, 'SIGKILL') // All but this process and pid 1, at once: kill(2).
     return

@@ -13,30 +13,41 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 // NUL ends a string for the kernel, so it could hide what follows it.
-const text = (pattern = /^[^\0]*$/, hint = 'Write text without NUL.'): Check => (value, path) =>
-  typeof value === 'string' && pattern.test(value) ? [] : bad(path, hint)
+const text =
+  (pattern = /^[^\0]*$/, hint = 'Write text without NUL.'): Check =>
+  (value, path) =>
+    typeof value === 'string' && pattern.test(value) ? [] : bad(path, hint)
 
-const whole = (min: number, max: number): Check => (value, path) =>
-  Number.isInteger(value) && (value as number) >= min && (value as number) <= max
-    ? []
-    : bad(path, `Write a whole number from ${min} to ${max}.`)
+const whole =
+  (min: number, max: number): Check =>
+  (value, path) =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+      ? []
+      : bad(path, `Write a whole number from ${min} to ${max}.`)
 
-const list = (check: Check, min: number, max: number): Check => (value, path) =>
-  Array.isArray(value) && value.length >= min && value.length <= max
-    ? value.flatMap((item, index) => check(item, `${path}.${index}`))
-    : bad(path, `Write a list of ${min} to ${max} items.`)
+const list =
+  (check: Check, min: number, max: number): Check =>
+  (value, path) =>
+    Array.isArray(value) && value.length >= min && value.length <= max
+      ? value.flatMap((item, index) => check(item, `${path}.${index}`))
+      : bad(path, `Write a list of ${min} to ${max} items.`)
 
-const orNull = (check: Check): Check => (value, path) => (value === null ? [] : check(value, path))
+const orNull =
+  (check: Check): Check =>
+  (value, path) =>
+    value === null ? [] : check(value, path)
 
-const shape = (fields: Shape): Check => (value, path) => {
-  if (!isRecord(value)) return bad(path || '(root)', 'Write an object.')
-  const at = (key: string) => (path ? `${path}.${key}` : key)
-  const unknown = Object.keys(value).filter((key) => !Object.hasOwn(fields, key))
-  return [
-    ...unknown.flatMap((key) => bad(at(key), 'Unknown key. Remove it, or correct its spelling.')),
-    ...Object.entries(fields).flatMap(([key, check]) => check(value[key], at(key))),
-  ]
-}
+const shape =
+  (fields: Shape): Check =>
+  (value, path) => {
+    if (!isRecord(value)) return bad(path || '(root)', 'Write an object.')
+    const at = (key: string) => (path ? `${path}.${key}` : key)
+    const unknown = Object.keys(value).filter((key) => !Object.hasOwn(fields, key))
+    return [
+      ...unknown.flatMap((key) => bad(at(key), 'Unknown key. Remove it, or correct its spelling.')),
+      ...Object.entries(fields).flatMap(([key, check]) => check(value[key], at(key))),
+    ]
+  }
 
 const environment: Check = (value, path) => {
   if (!isRecord(value)) return bad(path, 'Write an object of variables.')
@@ -52,7 +63,10 @@ const filesMax = 100
 const timerMsMax = 2 ** 31 - 1 // Node fires a longer timer at once.
 const argv = list(text(), 1, argvMax)
 // Relative, and without a `..` that would leave the home.
-const filePath = text(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\0]+$/, 'Write a path below the home, without `..`.')
+const filePath = text(
+  /^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\0]+$/,
+  'Write a path below the home, without `..`.',
+)
 const commit = text(/^[0-9a-f]{40}$/, 'Write a full commit id.')
 
 const shapes = {
@@ -64,7 +78,10 @@ const shapes = {
     timeMsMax: whole(1, timerMsMax),
   }),
   exec: shape({ argv, env: environment, timeoutMs: whole(1, 86_400_000) }),
-  snapshot: shape({ base: commit, message: text(/^[^\0]{1,10000}$/, 'Write 1 to 10000 characters.') }),
+  snapshot: shape({
+    base: commit,
+    message: text(/^[^\0]{1,10000}$/, 'Write 1 to 10000 characters.'),
+  }),
 }
 
 export const parseActivation = (input: unknown) => parse<Activation>(shapes.activation, input)

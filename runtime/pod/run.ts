@@ -10,7 +10,7 @@ export type Run = {
   cwd: string
   env: Readonly<Record<string, string>>
   timeoutMs: number
-  /** The last bytes of the output are kept, and of the error output the same. */
+  /** So much of the output is kept, its end; of the error output always 64 KiB. */
   outputBytesMax: number
   input?: string
   /** Handed on as descriptor 3. */
@@ -28,14 +28,16 @@ export type Ran = {
   errorOutput: Buffer
 }
 
+const errorBytesMax = 64 * 1024
 const drainMsMax = 1_000 // What left the group may hold the pipe open; the result doesn't wait for it.
 
 /** The program is the head of a process group of its own, and the whole group ends with it. */
 export async function run(options: Run): Promise<Ran> {
+  options.signal?.throwIfAborted()
   const startedAt = performance.now()
   const [file, ...args] = options.argv
   const output = createTail(options.outputBytesMax)
-  const errorOutput = createTail(options.outputBytesMax)
+  const errorOutput = createTail(errorBytesMax)
   const child = spawn(file!, args, {
     cwd: options.cwd,
     env: options.env,

@@ -1,33 +1,49 @@
 // The work tree as one commit on its base, whatever the agent did to its own repository.
 // The agent's `.git` is not looked at: not its config, hooks, index, ignores, attributes or objects.
-import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Snapshot } from '../weaver/api.ts'
-import type { Checkout } from './checkout.ts'
 import { fault } from './errors.ts'
 import { type Git, git, toLine, toNames, unbundle, withPrivateFolder } from './git.ts'
 import type { Pod } from './pod.ts'
+import { killEverything } from './processes.ts'
+import { run } from './run.ts'
 
 /** Without a bundle nothing changed, and `sha` is the base. Whoever gets the bundle closes it. */
-export type Snapped = { sha: string; filesChanged: number; bundle?: FileHandle; bundleBytes: number }
+export type Snapped = {
+  sha: string
+  filesChanged: number
+  bundle?: FileHandle
+  bundleBytes: number
+}
 
 const bundleBytesMax = 512 * 1024 ** 2 // One pass of one agent; more is a dump, not a change.
 const nestedRoundsMax = 100
+const chmodMsMax = 60_000
 
-/** The agent must have ended, and all that it left running. */
+/** Kills whatever the agent left running: the work tree stands still. The agent itself must have ended. */
 export function snapshot(
-  pod: Pod & { checkout: Checkout },
+  pod: Pod,
   { base, message }: Snapshot,
   signal: AbortSignal,
 ): Promise<Snapped> {
+  const { checkout, agent } = pod
+  if (checkout?.sha !== base) throw fault('pod/base-unknown')
+  if (agent?.state().state === 'running') throw fault('pod/agent-running')
+  killEverything(pod)
   return withPrivateFolder(async (folder) => {
     await mkdir(pod.work, { recursive: true }) // An agent that removed all of it removed every file.
     const gitDir = join(folder, 'clean.git')
-    await git({ cwd: folder, env: pod.env, signal }, ['init', '--quiet', '--bare', '--template=', gitDir])
+    await git({ cwd: folder, env: pod.env, signal }, [
+      'init',
+      '--quiet',
+      '--bare',
+      '--template=',
+      gitDir,
+    ])
     const clean: Git = { cwd: pod.work, env: pod.env, gitDir, workTree: pod.work, signal }
-    await unbundle(clean, pod.checkout.bundle.fd)
+    await unbundle(clean, checkout.bundle.fd)
     await addAll(clean, base)
     const sha = await commit(clean, base, message)
     if (sha === base) return { sha, filesChanged: 0, bundleBytes: 0 }
@@ -38,19 +54,20 @@ export function snapshot(
 
 async function addAll(clean: Git, base: string): Promise<void> {
   await git(clean, ['read-tree', base])
-  await freeSubmodules(clean)
-  await flattenNested(clean)
   try {
     await addReadable(clean)
   } catch {
-    // What the agent made unreadable is its own, and so this daemon's too.
-    await promisify(execFile)('chmod', ['-R', 'u+rwX', '--', clean.cwd], { timeout: 60_000 })
+    // What the agent made unreadable is its own, and so the daemon's too. A second failure is told.
+    const argv = ['chmod', '-R', 'u+rwX', '--', clean.cwd]
+    await run({ ...clean, argv, timeoutMs: chmodMsMax, outputBytesMax: 0 })
     await addReadable(clean)
   }
 }
 
 /** Git passes over a folder that it can't open with a warning alone: that would lose files in silence. */
 async function addReadable(clean: Git): Promise<void> {
+  await freeSubmodules(clean)
+  await flattenNested(clean)
   const { errorOutput } = await git(clean, ['add', '--all'])
   const warning = /^warning: could not open directory.*$/m.exec(errorOutput.toString())
   if (warning) throw fault('pod/git-failed', { say: warning[0] })
@@ -71,9 +88,10 @@ async function flattenNested(clean: Git): Promise<void> {
 
 /** A submodule's folder is empty after the checkout. Files in it are the agent's, and become plain files. */
 async function freeSubmodules(clean: Git): Promise<void> {
-  const gitlinks = await git(clean, ['ls-files', '--stage', '-z', ':(top,glob)**'])
-  for (const entry of toNames(gitlinks).filter((line) => line.startsWith('160000 '))) {
-    const path = entry.slice(entry.indexOf('\t') + 1)
+  if (!existsSync(join(clean.cwd, '.gitmodules'))) return
+  const entries = toNames(await git(clean, ['ls-files', '--stage', '-z']))
+  const gitlinks = entries.filter((entry) => entry.startsWith('160000 '))
+  for (const path of gitlinks.map((entry) => entry.slice(entry.indexOf('\t') + 1))) {
     if (await isEmpty(join(clean.cwd, path))) continue
     await git(clean, ['update-index', '--force-remove', '--', path])
   }
@@ -91,7 +109,7 @@ async function isEmpty(folder: string): Promise<boolean> {
 async function commit(clean: Git, base: string, message: string): Promise<string> {
   const tree = toLine(await git(clean, ['write-tree']))
   if (tree === toLine(await git(clean, ['rev-parse', `${base}^{tree}`]))) return base
-  const made = await git(clean, ['commit-tree', tree, '-p', base], { input: message })
+  const made = await git(clean, ['commit-tree', tree, '-p', base], { input: `${message}\n` })
   return toLine(made)
 }
 

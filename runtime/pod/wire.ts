@@ -1,8 +1,7 @@
 // A request's body in, an answer out. Everything is bounded here, for the routes.
-import { createWriteStream } from 'node:fs'
+
+import type { FileHandle } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { Fault } from '#kernel/fault.ts'
 import { fault } from './errors.ts'
 
@@ -10,12 +9,7 @@ const jsonBytesMax = 2 * 1024 ** 2 // A prompt of 200,000 characters, escaped at
 
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > jsonBytesMax) throw fault('pod/too-large', { say: `At most ${jsonBytesMax} bytes.` })
-    chunks.push(chunk)
-  }
+  for await (const chunk of piecesOf(request, jsonBytesMax)) chunks.push(chunk)
   try {
     return JSON.parse(Buffer.concat(chunks).toString())
   } catch (cause) {
@@ -23,20 +17,18 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-export async function readToFile(request: IncomingMessage, path: string, bytesMax: number) {
-  const file = createWriteStream(path, { flags: 'wx', mode: 0o600 })
-  await pipeline(request, createLimit(bytesMax), file)
+export async function readToFile(request: IncomingMessage, file: FileHandle, bytesMax: number) {
+  for await (const chunk of piecesOf(request, bytesMax)) await file.writeFile(chunk)
 }
 
-export function createLimit(bytesMax: number): Transform {
+async function* piecesOf(request: IncomingMessage, bytesMax: number): AsyncIterable<Buffer> {
   let bytes = 0
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length
-      if (bytes <= bytesMax) done(null, chunk)
-      else done(fault('pod/too-large', { say: `At most ${bytesMax} bytes.` }))
-    },
-  })
+  // A refusal half-way must not destroy the request: its socket still has to carry the answer.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length
+    if (bytes > bytesMax) throw fault('pod/too-large', { say: `At most ${bytesMax} bytes.` })
+    yield chunk
+  }
 }
 
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
@@ -50,19 +42,19 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
 
 /** The only place where an error becomes an answer. What is not a Fault tells the caller nothing. */
 export function sendError(response: ServerResponse, error: unknown): void {
+  if (response.destroyed) return // The caller left, and that may be the error.
   if (!(error instanceof Fault)) process.stderr.write(`${toText(error)}\n`)
   if (response.headersSent) {
-    response.destroy()
+    response.destroy() // The caller sees an answer cut short.
     return
   }
-  // A body that nobody reads to its end must not be taken for the next request.
-  response.shouldKeepAlive = false
+  response.req.resume() // The rest of a refused body is not the next request.
   if (error instanceof Fault) {
     const { code, status, publicMessage: message, problems } = error
     sendJson(response, status, { code, message, ...(problems && { problems }) })
     return
   }
-  const message = 'Something failed in the sandbox; its error output has it.'
+  const message = 'Something failed in the sandbox; the error output of its daemon has it.'
   sendJson(response, 500, { code: 'internal', message })
 }
 

@@ -6,16 +6,34 @@ import { BlockList, isIP, isIPv4, type LookupFunction } from 'node:net'
 // https://www.iana.org/assignments/iana-ipv4-special-registry
 const special4 = new BlockList()
 for (const [net, bits] of [
-  ['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['169.254.0.0', 16], ['172.16.0.0', 12],
-  ['192.0.0.0', 24], ['192.0.2.0', 24], ['192.88.99.0', 24], ['192.168.0.0', 16], ['198.18.0.0', 15],
-  ['198.51.100.0', 24], ['203.0.113.0', 24], ['224.0.0.0', 4], ['240.0.0.0', 4],
-] as const) special4.addSubnet(net, bits)
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+] as const)
+  special4.addSubnet(net, bits)
 
 // Of IPv6 only global unicast is public; what is special inside it: https://www.iana.org/assignments/iana-ipv6-special-registry
 const global6 = new BlockList()
 global6.addSubnet('2000::', 3, 'ipv6')
 const special6 = new BlockList()
-for (const [net, bits] of [['2001::', 23], ['2001:db8::', 32], ['2002::', 16], ['3fff::', 20]] as const) {
+for (const [net, bits] of [
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+  ['3fff::', 20],
+] as const) {
   special6.addSubnet(net, bits, 'ipv6')
 }
 
@@ -40,13 +58,19 @@ type Resolve = (host: string) => Promise<{ address: string; family: number }[]>
 const resolveAll: Resolve = (host) => resolve(host, { all: true })
 
 /** A lookup for net.connect that hands over checked addresses alone. One bad address refuses the name. */
-export function createLookup(allowPrivate: boolean, resolveHost: Resolve = resolveAll): LookupFunction {
+export function createLookup(
+  allowPrivate: boolean,
+  resolveHost: Resolve = resolveAll,
+): LookupFunction {
   return (host, options, done) => {
     resolveHost(host).then(
       (found) => {
-        const bad = allowPrivate ? undefined : found.find(({ address }) => !isPublicAddress(address))
+        const bad = allowPrivate
+          ? undefined
+          : found.find(({ address }) => !isPublicAddress(address))
         const first = found[0]
-        if (bad) done(new AddressError(`${host} resolves to ${bad.address}, which is not public`), '')
+        if (bad)
+          done(new AddressError(`${host} resolves to ${bad.address}, which is not public`), '')
         else if (!first) done(new AddressError(`${host} resolves to nothing`), '')
         else if (options.all) done(null, found)
         else done(null, first.address, first.family)

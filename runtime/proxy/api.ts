@@ -5,10 +5,19 @@ export const wires = ['messages', 'chat', 'responses'] as const
 export type Wire = (typeof wires)[number]
 
 export const NewProvider = z.strictObject({
-  name: z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'Use lower-case letters, digits and inner hyphens.'),
+  name: z
+    .string()
+    .regex(
+      /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+      'Use lower-case letters, digits and inner hyphens.',
+    ),
   kind: z.enum(['anthropic', 'openai']),
   /** The credential itself; the command reads it from a file. It never comes back. */
-  key: z.string().min(1).max(10_000).regex(/^[\x21-\x7e]+$/, 'The key must be one line of printable characters.'),
+  key: z
+    .string()
+    .min(1)
+    .max(10_000)
+    .regex(/^[\x21-\x7e]+$/, 'The key must be one line of printable characters.'),
   /** Origin, or origin and prefix, before /v1. */
   baseUrl: z.url({ protocol: /^https?$/ }).optional(),
   /** Needed for an address that is private, loopback or link-local. */
@@ -29,7 +38,12 @@ export type Provider = {
 }
 
 /** Tokens of one call. `inputTokens` holds all of the prompt, cached ones included. */
-export type CallUsage = { inputTokens: number; cachedTokens: number; cacheWriteTokens: number; outputTokens: number }
+export type CallUsage = {
+  inputTokens: number
+  cachedTokens: number
+  cacheWriteTokens: number
+  outputTokens: number
+}
 
 export type Call = {
   id: string
@@ -91,4 +105,13 @@ export type UsageRow = {
   costNanoUsd: number
   unpricedCalls: number
   estimatedCalls: number
+}
+
+/** `POST /api/providers/:name/test`: the provider's list of models was asked for, with the vaulted credential. */
+export type ProviderTest = {
+  ok: boolean
+  /** Null = no answer came; `error` then says why. */
+  status: number | null
+  latencyMs: number
+  error: string | null
 }

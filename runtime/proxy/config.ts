@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parse } from '#kernel/parse.ts'
+import { Bytes, Duration } from '#kernel/units.ts'
 
 const usdPerMTok = z.number().min(0).max(100_000)
 
@@ -22,29 +23,30 @@ export const ProxyConfig = z.strictObject({
   prices: z.array(Price).max(1_000),
   connectionsMax: z.int().min(1),
   inFlightMax: z.int().min(1),
-  bodyBytesMax: z.int().min(1_024),
-  connectMs: z.int().min(1),
-  firstByteMs: z.int().min(1),
-  idleMs: z.int().min(1),
-  keysPollMs: z.int().min(10),
-  keysStaleMsMax: z.int().min(100),
-  providersPollMs: z.int().min(10),
+  bodyBytesMax: Bytes,
+  bodiesBytesMax: Bytes,
+  connectMs: Duration,
+  firstByteMs: Duration,
+  idleMs: Duration,
+  keysPollMs: Duration,
+  keysStaleMsMax: Duration,
+  providersPollMs: Duration,
   breaker: z.strictObject({
     callsMax: z.int().min(1),
-    windowMs: z.int().min(100),
+    windowMs: Duration,
     retryAfterS: z.int().min(1).max(30),
   }),
   ledger: z.strictObject({
-    syncMs: z.int().min(1),
-    shipMs: z.int().min(10),
-    segmentBytesMax: z.int().min(1_024),
-    backlogBytesMax: z.int().min(1_024),
+    syncMs: Duration,
+    shipMs: Duration,
+    segmentBytesMax: Bytes,
+    backlogBytesMax: Bytes,
   }),
   turns: z.strictObject({
-    shipMs: z.int().min(10),
-    segmentBytesMax: z.int().min(1_024),
-    backlogBytesMax: z.int().min(1_024),
-    turnBytesMax: z.int().min(1_024),
+    shipMs: Duration,
+    segmentBytesMax: Bytes,
+    backlogBytesMax: Bytes,
+    turnBytesMax: Bytes,
   }),
 })
 export type ProxyConfig = Readonly<z.infer<typeof ProxyConfig>>

@@ -19,6 +19,7 @@ function readOne(name: string, value: string): string | undefined {
   if (name.length === 9) return name.toLowerCase() === 'x-api-key' ? value.trim() : undefined
   if (name.length !== 13 || name.toLowerCase() !== 'authorization') return undefined
   const token = bearer.exec(value)?.[1]
-  if (token === undefined) throw new Refusal('credential/absent', 'Only the scheme Bearer is known.')
+  if (token === undefined)
+    throw new Refusal('credential/absent', 'Only the scheme Bearer is known.')
   return token
 }

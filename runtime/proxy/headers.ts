@@ -3,14 +3,33 @@
 import { Refusal } from './refusal.ts'
 
 const hopByHop = [
-  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer',
-  'transfer-encoding', 'upgrade', 'http2-settings',
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
 ]
 const requestDrops = new Set([
   ...hopByHop,
-  'host', 'expect', 'content-length', // The outgoing side writes its own.
-  'authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie',
-  'forwarded', 'via', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'cf-connecting-ip',
+  'host',
+  'expect',
+  'content-length', // The outgoing side writes its own.
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'cookie',
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
 ])
 const responseDrops = new Set([...hopByHop, 'set-cookie', 'set-cookie2'])
 
@@ -30,7 +49,7 @@ export function toUpstreamHeaders(raw: readonly string[], vaulted: readonly stri
 
 /** The same back. Undici hands raw headers over as buffers. */
 export function toClientHeaders(raw: readonly (Buffer | string)[]): string[] {
-  const pairs = raw.map((part) => (typeof part === 'string' ? part : part.latin1Slice()))
+  const pairs = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))
   const named = namedByConnection(pairs)
   const headers: string[] = []
   for (let i = 0; i < pairs.length; i += 2) {

@@ -1,7 +1,8 @@
 // The line socket: where sandboxes come in. Each connection first says in one line whose it is, then speaks HTTP.
 // **Trust.** Only weaver's relay can reach the socket (its folder and mode say so); the preamble is its word.
-import { mkdir, rm } from 'node:fs/promises'
+
 import { once } from 'node:events'
+import { mkdir, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
@@ -19,7 +20,11 @@ export const lineOf = (socket: object): string | undefined => lines.get(socket)
  * Hands the connections of a Unix socket to an HTTP server. The server must be listening already, on whatever:
  * one that never listened runs no header time-outs, and can't close connections that it was given.
  */
-export async function listenLines(path: string, http: Server, connectionsMax: number): Promise<AsyncDisposable> {
+export async function listenLines(
+  path: string,
+  http: Server,
+  connectionsMax: number,
+): Promise<AsyncDisposable> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await rm(path, { force: true }) // Left by a process that was killed.
   const sockets = new Set<Socket>()
@@ -61,7 +66,7 @@ function readPreamble(socket: Socket, found: (sandbox: string) => void): void {
     if (end < 0 && head.length < preambleBytesMax) return
     socket.off('readable', read)
     clearTimeout(late)
-    const sandbox = end < 0 ? undefined : preamble.exec(head.latin1Slice(0, end))?.[1]
+    const sandbox = end < 0 ? undefined : preamble.exec(head.toString('latin1', 0, end))?.[1]
     if (!sandbox) return socket.destroy()
     const rest = head.subarray(end + 1)
     if (rest.length > 0) socket.unshift(rest)

@@ -32,7 +32,7 @@ export function peek(body: Buffer): Peek {
     if (key.length === 5 && key.toLowerCase() === 'model') {
       if (model !== undefined || key !== 'model') throw invalid('It has more than one `model`.')
       model = readModel(body, from, at)
-    } else if (key === 'stream') stream = body.latin1Slice(from, at) === 'true'
+    } else if (key === 'stream') stream = body.toString('latin1', from, at) === 'true'
     at = skipSpace(body, at)
     if (body[at] === comma) at = skipSpace(body, at + 1)
     else if (body[at] !== closeBrace) throw invalid('It is no JSON.')
@@ -54,7 +54,7 @@ function readModel(body: Buffer, from: number, to: number): string {
 }
 
 function readString(body: Buffer, from: number, to: number): string {
-  const raw = body.utf8Slice(from + 1, to - 1)
+  const raw = body.toString('utf8', from + 1, to - 1)
   if (!raw.includes('\\')) return raw
   try {
     return JSON.parse(`"${raw}"`) as string

@@ -6,7 +6,10 @@ import type { Price } from './config.ts'
 
 /** Nano-dollars a token. */
 type Rates = { input: number; cached: number; cacheWrite: number; output: number }
-type Known = { rates: Rates; /** Up to here the rates hold; above, a dearer tier may begin. */ inputTokensMax: number }
+type Known = {
+  rates: Rates /** Up to here the rates hold; above, a dearer tier may begin. */
+  inputTokensMax: number
+}
 
 export type Prices = {
   isPriced(kind: Provider['kind'], model: string): boolean
@@ -42,7 +45,10 @@ export function createPrices(own: readonly Price[], now: () => Date): Prices {
   }
 }
 
-function toCost(rates: Rates, { inputTokens, cachedTokens, cacheWriteTokens, outputTokens }: CallUsage): number {
+function toCost(
+  rates: Rates,
+  { inputTokens, cachedTokens, cacheWriteTokens, outputTokens }: CallUsage,
+): number {
   const plainTokens = inputTokens - cachedTokens - cacheWriteTokens
   return Math.round(
     plainTokens * rates.input +
@@ -69,7 +75,12 @@ function findOwn(own: readonly Price[], model: string): Known | null {
 }
 
 function findListed(kind: 'anthropic' | 'openai', model: string): Known | null {
-  const found = calc(kind, model, { inputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 0 })
+  const found = calc(kind, model, {
+    inputTokens: 0,
+    cachedTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: 0,
+  })
   if (!found) return null
   const prices = found.model_price
   const rate = (price: number | TieredPrices | undefined, missing: number) =>
@@ -86,7 +97,9 @@ function findListed(kind: 'anthropic' | 'openai', model: string): Known | null {
 
 const firstTier = (prices: (number | TieredPrices | undefined)[]) =>
   Math.min(
-    ...prices.flatMap((price) => (typeof price === 'object' ? price.tiers.map((tier) => tier.start) : [])),
+    ...prices.flatMap((price) =>
+      typeof price === 'object' ? price.tiers.map((tier) => tier.start) : [],
+    ),
   )
 
 /** A vendor's own model, or one that speaks the vendor's wire. 25 us a call, so only for what is not yet known. */

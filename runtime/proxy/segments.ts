@@ -1,7 +1,17 @@
 // An append-only file of JSON lines, cut into segments: written at one end, read and thrown away at the other.
 // **Durability.** A line is with the kernel when `append` returns, so it outlives this process however it ends (kill -9).
 // It is on the disk within `syncMs` (one fdatasync for all lines of that time), so a power cut may take the last of them.
-import { closeSync, fdatasync, ftruncateSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fdatasync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -33,7 +43,8 @@ export type SegmentOptions = {
 export function openSegments(options: SegmentOptions): Segments {
   const { folder, name, segmentBytesMax } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const pathOf = (segment: number) => join(folder, `${name}-${String(segment).padStart(8, '0')}.jsonl`)
+  const pathOf = (segment: number) =>
+    join(folder, `${name}-${String(segment).padStart(8, '0')}.jsonl`)
   const sizes = findSegments(folder, name)
   let current = Math.max(0, ...sizes.keys())
   let fd = -1
@@ -63,7 +74,8 @@ export function openSegments(options: SegmentOptions): Segments {
 
   async function read(from: Position, bytesMax: number) {
     let { segment, offset } = from
-    while (segment < current && offset >= (sizes.get(segment) ?? 0)) [segment, offset] = [segment + 1, 0]
+    while (segment < current && offset >= (sizes.get(segment) ?? 0))
+      [segment, offset] = [segment + 1, 0]
     const left = (sizes.get(segment) ?? 0) - offset
     if (left <= 0) return { lines: [], next: { segment, offset } }
     const text = await readLines(pathOf(segment), offset, left, bytesMax)
@@ -78,7 +90,9 @@ export function openSegments(options: SegmentOptions): Segments {
     append,
     read,
     discardBefore(segment) {
-      for (const old of [...sizes.keys()].filter((candidate) => candidate < Math.min(segment, current))) {
+      for (const old of [...sizes.keys()].filter(
+        (candidate) => candidate < Math.min(segment, current),
+      )) {
         unlinkSync(pathOf(old))
         total -= sizes.get(old)!
         sizes.delete(old)
@@ -113,11 +127,21 @@ function writeWhole(fd: number, bytes: Buffer, size: number): void {
 }
 
 /** Bytes up to the last line's end in the window; the window grows for a line that is longer. */
-async function readLines(path: string, offset: number, left: number, bytesMax: number): Promise<Buffer> {
+async function readLines(
+  path: string,
+  offset: number,
+  left: number,
+  bytesMax: number,
+): Promise<Buffer> {
   const file = await open(path, 'r')
   try {
     for (let window = bytesMax; ; window *= 4) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(window, left)), 0, Math.min(window, left), offset)
+      const { buffer, bytesRead } = await file.read(
+        Buffer.allocUnsafe(Math.min(window, left)),
+        0,
+        Math.min(window, left),
+        offset,
+      )
       const end = buffer.subarray(0, bytesRead).lastIndexOf('\n')
       if (end >= 0 || window >= left) return buffer.subarray(0, end + 1)
     }

@@ -24,6 +24,9 @@ export const NewTurn = z.strictObject({
 })
 export type NewTurn = z.infer<typeof NewTurn>
 
+/** What became of a turn: `added` counts messages that were not stored before. */
+export type StoredTurn = { thread: string | null; added: number; isRepeat: boolean }
+
 export type Thread = {
   id: string
   org: string
@@ -46,6 +49,13 @@ export type Message = {
   tool: { id: string; name: string } | null
   at: string
 }
-export type ThreadWithMessages = Thread & { items: Message[] }
+/** Messages in order of position; `cursor` is the last one's position, null where nothing follows. */
+export type ThreadWithMessages = Thread & { items: Message[]; cursor: string | null }
 /** `excerpt` marks the found words with U+0002 before and U+0003 after, so that any output can show them safely. */
-export type SearchHit = { thread: Thread; position: number; role: Message['role']; excerpt: string; rank: number }
+export type SearchHit = {
+  thread: Thread
+  position: number
+  role: Message['role']
+  excerpt: string
+  rank: number
+}

@@ -41,8 +41,8 @@ function readError(answer: Answer, { error }: Json): void {
 
 /** A call's first piece has its id and name; the later ones have its index alone. */
 function readPiece(answer: Answer, piece: Json): void {
-  let calls = open.get(answer)
-  if (!calls) open.set(answer, (calls = new Map()))
+  const calls = open.get(answer) ?? new Map<unknown, ToolCall | undefined>()
+  open.set(answer, calls)
   const { name, input } = nameAndInput(piece)
   const index = piece['index'] ?? 0
   if (!calls.has(index) && calls.size < openMax) {

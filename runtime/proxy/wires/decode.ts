@@ -1,6 +1,12 @@
 // Undoes a content-encoding for the reader alone; the client gets the bytes as they came.
 import type { Transform } from 'node:stream'
-import { constants, createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+} from 'node:zlib'
 
 // A stream may be flushed in the middle and cut at any point: what came is decoded, its missing end is no error.
 const zlib = { finishFlush: constants.Z_SYNC_FLUSH }

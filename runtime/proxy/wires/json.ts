@@ -7,7 +7,8 @@ export const toRecord = (value: unknown): Json =>
   typeof value === 'object' && value !== null ? (value as Json) : nothing
 export const toList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 export const toText = (value: unknown): string => (typeof value === 'string' ? value : '')
-export const toTextOrNull = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+export const toTextOrNull = (value: unknown): string | null =>
+  typeof value === 'string' ? value : null
 
 const countMax = 1e12 // Far above any call, far under what breaks a sum.
 

@@ -21,7 +21,8 @@ export const messages: WireReader = {
       case 'content_block_delta':
         return readDelta(answer, event['index'], toRecord(event['delta']))
       case 'message_delta':
-        answer.stopReason = toTextOrNull(toRecord(event['delta'])['stop_reason']) ?? answer.stopReason
+        answer.stopReason =
+          toTextOrNull(toRecord(event['delta'])['stop_reason']) ?? answer.stopReason
         readUsage(answer, event['usage'])
         answer.isUsageFinal = answer.output !== undefined
         return
@@ -34,7 +35,8 @@ export const messages: WireReader = {
   whole(answer, body) {
     const message = toRecord(body)
     answer.stopReason = toTextOrNull(message['stop_reason'])
-    if (message['type'] === 'error') answer.error = toTextOrNull(toRecord(message['error'])['message'])
+    if (message['type'] === 'error')
+      answer.error = toTextOrNull(toRecord(message['error'])['message'])
     for (const [index, block] of toList(message['content']).entries()) {
       startBlock(answer, index, toRecord(block))
     }
@@ -44,8 +46,10 @@ export const messages: WireReader = {
 }
 
 function stateOf(answer: Answer): State {
-  let state = states.get(answer)
-  if (!state) states.set(answer, (state = { parts: { plain: 0, read: 0, write: 0 }, blocks: new Map() }))
+  const known = states.get(answer)
+  if (known) return known
+  const state: State = { parts: { plain: 0, read: 0, write: 0 }, blocks: new Map() }
+  states.set(answer, state)
   return state
 }
 

@@ -119,7 +119,7 @@ export class AnswerReader {
     const [first, ...rest] = this.#whole
     if (!first) return
     const bytes = rest.length === 0 ? first : Buffer.concat(this.#whole)
-    wireReaders[this.#options.wire].whole(this.#answer, JSON.parse(bytes.utf8Slice()))
+    wireReaders[this.#options.wire].whole(this.#answer, JSON.parse(bytes.toString()))
   }
 
   #guard(read: () => void): void {

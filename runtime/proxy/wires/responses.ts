@@ -26,7 +26,8 @@ export const responses: WireReader = {
       case 'response.failed':
         return readEnd(answer, toRecord(event['response']))
       case 'error':
-        answer.error = toTextOrNull(event['message']) ?? toTextOrNull(toRecord(event['error'])['message'])
+        answer.error =
+          toTextOrNull(event['message']) ?? toTextOrNull(toRecord(event['error'])['message'])
         return
     }
   },
@@ -37,15 +38,18 @@ export const responses: WireReader = {
 }
 
 function stateOf(answer: Answer): State {
-  let state = states.get(answer)
-  if (!state) states.set(answer, (state = { pending: new Map(), items: 0 }))
+  const known = states.get(answer)
+  if (known) return known
+  const state: State = { pending: new Map(), items: 0 }
+  states.set(answer, state)
   return state
 }
 
 /** Kept apart until the item is done or the stream ends: the finished item holds the same text again. */
 function addPending(answer: Answer, item: unknown, delta: string): void {
   const { pending } = stateOf(answer)
-  if (pending.size < pendingMax || pending.has(item)) pending.set(item, (pending.get(item) ?? '') + delta)
+  if (pending.size < pendingMax || pending.has(item))
+    pending.set(item, (pending.get(item) ?? '') + delta)
 }
 
 function readItem(answer: Answer, item: Json, index: unknown): void {

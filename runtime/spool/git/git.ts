@@ -80,7 +80,7 @@ function start(args: readonly string[], options: GitOptions): Child {
 /** Runs git to its end, whatever its exit code. Throws for a deadline, an abort, or too much output. */
 export async function tryGit(args: readonly string[], options: GitOptions): Promise<GitResult> {
   const child = start(args, options)
-  const [exit, output, errors] = await settle(child, [
+  const [exit, output, errors] = await settle(child, options, [
     ended(child),
     collect(child.stdout, options.outputBytesMax ?? outputBytesMaxDefault),
     tail(child.stderr),
@@ -103,18 +103,24 @@ export async function streamGit(
   sink: (output: Readable) => Promise<unknown>,
 ): Promise<void> {
   const child = start(args, options)
-  const parts = [ended(child), sink(child.stdout), tail(child.stderr), feed(child.stdin, options.input)] as const
-  const [exit, , errors] = await settle(child, parts)
+  const [exit, , errors] = await settle(child, options, [
+    ended(child),
+    sink(child.stdout),
+    tail(child.stderr),
+    feed(child.stdin, options.input),
+  ])
   if (exit !== 0) throw fault('git/failed', { detail: `git ${args[0]}: ${errors}`, say: errors })
 }
 
 /** All parts of one child; the first failure kills it, so that none is left behind. */
-async function settle<const T extends readonly Promise<unknown>[]>(child: Child, parts: T) {
+async function settle<const T extends readonly Promise<unknown>[]>(child: Child, options: GitOptions, parts: T) {
   try {
     return await Promise.all(parts)
   } catch (error) {
     child.kill('SIGKILL')
     await Promise.allSettled(parts)
+    const isLate = (error as Error).name === 'AbortError' && !options.signal?.aborted
+    if (isLate) throw fault('git/failed', { say: `It took longer than ${options.msMax} ms.` })
     throw error
   }
 }

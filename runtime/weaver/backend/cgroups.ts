@@ -1,7 +1,7 @@
 // Limits of memory and processes for a whole sandbox, where the kernel's control groups can be written.
 // Groups are made below the one this process lies in, so a limit that somebody set on us holds for them as well.
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
-import { rmdir, writeFile } from 'node:fs/promises'
+import { rmdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
 
@@ -87,10 +87,6 @@ export async function removeCgroups(folders: readonly string[]): Promise<void> {
     }
   }
 }
-
-/** Ends what is in a group, as far as one pass reaches. */
-export const closeToForks = (version: 1 | 2, folders: readonly string[]) =>
-  writeFile(join(folders[version === 2 ? 0 : 1]!, 'pids.max'), '0')
 
 /** Both controllers, writable by us, or null. Version 1 where it has them, for then version 2 does not. */
 export function findCgroupParents(): CgroupParents | null {

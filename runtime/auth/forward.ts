@@ -1,0 +1,121 @@
+// The way on to the other roles: whoever asks is named by a short-lived signed token, never by what they sent.
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { RequestHandler } from 'express'
+import httpProxy from 'http-proxy'
+import type { RoleName, Signer, UserClaims } from '#kernel/tokens.ts'
+import { fault } from './errors.ts'
+
+// What lies behind which path. Whatever is not written here, `/internal` above all, can't be reached.
+const roleOfNoun = new Map<string, RoleName>([
+  ['loops', 'spool'],
+  ['sandboxes', 'weaver'],
+  ['threads', 'threads'],
+  ['providers', 'proxy'],
+  ['usage', 'proxy'],
+])
+
+/** The role that answers this path. The gate let pass plain paths alone, so what is compared here is what it means. */
+export const roleOf = (path: string): RoleName | undefined =>
+  roleOfNoun.get(/^\/api\/([a-z]+)(?=\/|$)/.exec(path)?.[1] ?? '')
+
+const tokenLifeMs = 60_000 // It is checked when the request begins; a stream may well outlive it.
+
+export type Forward = Disposable & {
+  /** Streams request and answer through. */
+  http(claims: UserClaims, role: RoleName): RequestHandler
+  webSocket(
+    claims: UserClaims,
+    role: RoleName,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void>
+}
+
+export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): Forward {
+  // `toProxy` sends the path as it was checked, not as a second parser reads it. No agent: a connection a request, so
+  // nothing that one caller sent can stand in front of another's request.
+  const proxy = httpProxy.createProxyServer({ changeOrigin: true, toProxy: true })
+  const upgraded = new Set<Duplex>()
+  proxy.on('proxyReq', (upstream, _request, response) => abortWith(response, upstream))
+  proxy.on('proxyRes', (answer, _request, response) => {
+    // Between us and the peer only; the client's connection is its own, and stays open.
+    delete answer.headers.connection
+    delete answer.headers['keep-alive']
+    if (!response.shouldKeepAlive) answer.headers.connection = 'close'
+    // A peer that dies in mid-answer: cut, so that nobody takes the part for the whole.
+    answer.once('close', () => answer.complete || response.destroy())
+  })
+  proxy.on('proxyReqWs', (upstream, _request, socket) => {
+    socket.once('close', () => upstream.destroy())
+    upstream.once('upgrade', (_answer, peer: Duplex) => socket.once('close', () => peer.destroy()))
+  })
+
+  const prepare = async (claims: UserClaims, role: RoleName, request: IncomingMessage) => {
+    const url = urls.get(role)
+    if (!url) throw fault('auth/peer-down', { say: `It is ${role}.` })
+    const token = await sign(claims, role, tokenLifeMs)
+    toPeerHeaders(request)
+    return { target: url.href, headers: { authorization: `Bearer ${token}` } }
+  }
+
+  return {
+    http: (claims, role) => async (request, response, next) => {
+      const options = await prepare(claims, role, request)
+      proxy.web(request, response, options, (cause) => {
+        if (response.headersSent) response.destroy()
+        else if (!response.destroyed)
+          next(fault('auth/peer-down', { say: `It is ${role}.`, cause }))
+      })
+    },
+    async webSocket(claims, role, request, socket, head) {
+      const { upgrade } = request.headers
+      const options = await prepare(claims, role, request)
+      const headers = { ...options.headers, connection: 'Upgrade', upgrade: upgrade! }
+      request.headers.upgrade = upgrade! // http-proxy looks for it here.
+      upgraded.add(socket)
+      socket.once('close', () => upgraded.delete(socket))
+      proxy.ws(request, socket, head, { ...options, headers }, () => socket.destroy())
+    },
+    [Symbol.dispose]() {
+      // A server does not count what it upgraded among its connections, and would wait for them without end.
+      for (const socket of upgraded) socket.destroy()
+    },
+  }
+}
+
+/** http-proxy goes on reading the upstream when the client has left; guarded by fault.test.ts. */
+function abortWith(
+  response: NodeJS.EventEmitter & { writableFinished: boolean },
+  upstream: ClientRequest,
+) {
+  response.once('close', () => {
+    if (!response.writableFinished) upstream.destroy()
+  })
+}
+
+// RFC 9110 7.6.1, and what would let a caller speak for another.
+const dropped = [
+  'authorization',
+  'cookie',
+  'connection',
+  'expect',
+  'forwarded',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'upgrade',
+]
+
+/** Leaves of the caller's headers what a peer may see. Those that `Connection` names are hop-by-hop too. */
+function toPeerHeaders({ headers }: IncomingMessage): void {
+  const named = (headers.connection ?? '').toLowerCase().split(/\s*,\s*/)
+  // The body's framing is ours to send on, whoever names it.
+  const framing = new Set(['content-length', 'transfer-encoding', 'content-type', 'host'])
+  for (const name of [...dropped, ...named.filter((name) => !framing.has(name))])
+    delete headers[name]
+  for (const name of Object.keys(headers)) if (name.startsWith('x-forwarded-')) delete headers[name]
+}

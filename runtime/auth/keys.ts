@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import type { DatabasePool } from 'slonik'
+import type { UserClaims } from '#kernel/tokens.ts'
+import type { Key, KeyCheck, MadeKey, NewKey } from './api.ts'
+import { fault } from './errors.ts'
+import { hashOf, newSecretText } from './secret-text.ts'
+import { insertEvent } from './sql/access-log.ts'
+import {
+  findHolder,
+  findKey,
+  insertKey,
+  type KeyRow,
+  listChecks,
+  listKeys,
+  markUsed,
+  revokeKey,
+} from './sql/keys.ts'
+
+export const keyPrefix = 'trd_'
+const keyPattern = /^trd_[0-9a-f]{12}_[\w-]{43}$/
+
+const liveKeysMax = 1_000 // An organisation's; the proxy holds all of them in memory.
+const listedMax = 2_000 // Revoked ones come last, and the oldest of them fall off.
+
+export type Keys = {
+  /** Makes one for the caller. Its text is in this answer alone. */
+  create(claims: UserClaims, wanted: NewKey): Promise<MadeKey>
+  list(org: string, user: string | null): Promise<Key[]>
+  find(org: string, id: string): Promise<Key>
+  revoke(claims: UserClaims, id: string): Promise<Key>
+  /** Whose key it is, while it is live. Its use is noted and written down later, many at once. */
+  use(key: string): Promise<UserClaims | undefined>
+  checks(): Promise<KeyCheck[]>
+  writeUses(): Promise<void>
+}
+
+const dayMs = 86_400_000
+
+export function createKeys(db: DatabasePool, now: () => Date): Keys {
+  const uses = new Map<string, Date>() // Of live keys alone, so bounded by their number.
+  return {
+    create: (claims, wanted) =>
+      db.transaction(async (transaction) => {
+        const { org, sub: user, channel } = claims
+        const id = randomBytes(6).toString('hex')
+        const key = `${keyPrefix}${id}_${newSecretText()}`
+        const days = wanted.expiresInDays
+        const expiresAt = days === undefined ? null : new Date(now().getTime() + days * dayMs)
+        const row = await transaction.maybeOne(
+          insertKey(
+            { id, org, user, name: wanted.name, hash: hashOf(key), now: now(), expiresAt },
+            liveKeysMax,
+          ),
+        )
+        if (!row) throw fault('auth/keys-max')
+        const event = { event: 'key-made', org, user, channel, subject: id } as const
+        await transaction.query(insertEvent(now(), event))
+        return { ...toKey(row), key }
+      }),
+    list: async (org, user) => (await db.any(listKeys(org, user, listedMax))).map(toKey),
+    async find(org, id) {
+      const row = await db.maybeOne(findKey(org, id))
+      if (!row) throw fault('auth/key-absent', { detail: id })
+      return toKey(row)
+    },
+    revoke: ({ org, sub: user, channel }, id) =>
+      db.transaction(async (transaction) => {
+        const row = await transaction.one(revokeKey(id, now()))
+        const event = { event: 'key-revoked', org, user, channel, subject: id } as const
+        await transaction.query(insertEvent(now(), event))
+        return toKey(row)
+      }),
+    async use(key) {
+      const row = keyPattern.test(key) ? await db.maybeOne(findHolder(hashOf(key), now())) : null
+      if (!row) return undefined
+      uses.set(row.id, now())
+      return { kind: 'user', sub: row.user_id, org: row.org, role: row.role, channel: 'key' }
+    },
+    checks: async () =>
+      (await db.any(listChecks(now()))).map(({ id, hash, org, user_id: user, expires_at }) => {
+        return { id, hash, org, user, expiresAt: toIso(expires_at) }
+      }),
+    async writeUses() {
+      if (uses.size === 0) return
+      const written = new Map(uses)
+      await db.query(markUsed(written))
+      for (const [id, at] of written) if (uses.get(id) === at) uses.delete(id)
+    },
+  }
+}
+
+const toKey = (row: KeyRow): Key => ({
+  id: row.id,
+  name: row.name,
+  org: row.org,
+  user: row.user_id,
+  createdAt: new Date(row.created_at).toISOString(),
+  expiresAt: toIso(row.expires_at),
+  lastUsedAt: toIso(row.last_used_at),
+  revokedAt: toIso(row.revoked_at),
+})
+
+const toIso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())

@@ -1,0 +1,68 @@
+// HTTP to the front door, as the bearer of one key.
+import { Agent, type Dispatcher, request } from 'undici'
+import { failure, toFailure } from './errors.ts'
+import type { Access } from './instance.ts'
+
+export type Call = {
+  method?: 'GET' | 'POST' | 'DELETE'
+  json?: unknown
+  signal?: AbortSignal
+  /** How long the other side may stay silent. Default 60 s. */
+  silentMsMax?: number
+}
+export type Client = AsyncDisposable & {
+  readonly access: Access
+  /** Throws a Failure with the server's words for an answer over 399. */
+  call(path: string, call?: Call): Promise<Dispatcher.ResponseData>
+  json<T>(path: string, call?: Call): Promise<T>
+}
+
+const answerBytesMax = 64 * 1024 * 1024 // A thread with all of its messages is the largest answer.
+
+export function createClient(access: Access, interrupted: AbortSignal): Client {
+  const agent = new Agent({ connect: { timeout: 5_000 }, maxResponseSize: answerBytesMax })
+  const call = async (path: string, { method = 'GET', json, signal, silentMsMax = 60_000 }: Call = {}) => {
+    const response = await request(new URL(path, access.url), {
+      dispatcher: agent,
+      method,
+      headers: {
+        authorization: `Bearer ${access.token.reveal()}`,
+        ...(json !== undefined && { 'content-type': 'application/json' }),
+      },
+      body: json === undefined ? null : JSON.stringify(json),
+      headersTimeout: silentMsMax,
+      bodyTimeout: silentMsMax,
+      signal: signal ? AbortSignal.any([signal, interrupted]) : interrupted,
+    }).catch((error: Error) => {
+      throw interrupted.aborted ? error : toUnreachable(access.url, error)
+    })
+    if (response.statusCode > 399) throw toFailure(response.statusCode, await readJson(response))
+    return response
+  }
+  return {
+    access,
+    call,
+    async json<T>(path: string, options?: Call) {
+      return (await readJson(await call(path, options))) as T
+    },
+    [Symbol.asyncDispose]: () => agent.destroy(),
+  }
+}
+
+function toUnreachable(url: URL, cause: Error) {
+  const why = cause.message || (cause as NodeJS.ErrnoException).code || 'no answer'
+  return failure('cli/unreachable', `${url.origin} does not answer (${why}). Is Treadle running there?`, {
+    cause,
+  })
+}
+
+async function readJson({ body, statusCode }: Dispatcher.ResponseData): Promise<object> {
+  const text = await body.text()
+  if (text === '') return {}
+  try {
+    return JSON.parse(text) as object
+  } catch (cause) {
+    const message = `The answer (${statusCode}) is no JSON. Does Treadle answer at this address?`
+    throw failure('cli/answer', message, { cause })
+  }
+}

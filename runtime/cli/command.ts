@@ -1,0 +1,48 @@
+// What a sub-command is made of, and what it is given. Each stands in a file of its own in commands/.
+import type { Readable, Writable } from 'node:stream'
+import type { Command } from 'commander'
+import type { Client } from './client.ts'
+import type { Output } from './output.ts'
+
+export type Context = {
+  out: Output
+  stdin: Readable & { isTTY?: boolean; setRawMode?: (isOn: boolean) => unknown }
+  stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number }
+  /** A client of the running instance, looked up anew each time: it may have started again elsewhere. */
+  connect(): Promise<Client>
+  /** The state folder that --state names, or the default. */
+  stateFolder: string
+  /** Ctrl-C and the like; its reason is the exit code. */
+  interrupted: AbortSignal
+}
+
+export type SubCommand<Options extends object = object> = {
+  /** `loop run`, `status`. */
+  name: string
+  /** In commander's notation: `<file>`, `[id]`, `<words...>`. */
+  args?: string
+  summary: string
+  /** What follows `treadle `, and what it does. */
+  examples: readonly (readonly [command: string, meaning: string])[]
+  options?(command: Command): Command
+  /** Answers the exit code, where that is not 0. */
+  run(context: Context, args: string[], options: Options): Promise<number | undefined>
+}
+
+export type PageOptions = { limit: string; cursor?: string }
+
+export const withPage = (command: Command) =>
+  command
+    .option('--limit <count>', 'how many at most', '20')
+    .option('--cursor <cursor>', 'go on where an earlier answer ended')
+
+type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+export function pathOf(path: string, query: Query = {}): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined)
+  const text = new URLSearchParams(pairs.map(([key, value]) => [key, String(value)])).toString()
+  return text === '' ? path : `${path}?${text}`
+}
+
+/** An id as one segment of a path, whatever the person typed. */
+export const segment = (id: string) => encodeURIComponent(id)

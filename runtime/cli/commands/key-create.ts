@@ -1,0 +1,22 @@
+import type { MadeKey, NewKey } from '../../auth/api.ts'
+import { toCount, type SubCommand } from '../command.ts'
+
+export const keyCreate: SubCommand<{ days?: string }> = {
+  name: 'key create',
+  args: '<name>',
+  summary: 'Make an API key for yourself. It is shown this once; what is stored is its hash.',
+  examples: [
+    ['key create laptop', 'a key without an end'],
+    ['key create ci --days 30 > ci.key', 'a key for thirty days, into a file'],
+  ],
+  options: (command) => command.option('--days <count>', 'how many days it is good for'),
+  async run({ connect, out }, [name], { days }) {
+    const client = await connect()
+    const expiresInDays = days === undefined ? undefined : toCount('--days', days)
+    const json: NewKey = { name: name!, ...(expiresInDays && { expiresInDays }) }
+    const made = await client.json<MadeKey>('/api/keys', { method: 'POST', json })
+    out.show(made, ({ key }) => [key])
+    out.note('Keep it in a file of mode 0600: it is not shown again.')
+    return 0
+  },
+}

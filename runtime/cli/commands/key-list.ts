@@ -1,0 +1,27 @@
+import type { Key } from '../../auth/api.ts'
+import type { Page } from '../../spool/api.ts'
+import { type PageOptions, pathOf, type SubCommand, withPage } from '../command.ts'
+import { toTimeText } from '../event-text.ts'
+import type { Column } from '../table.ts'
+
+export const keyList: SubCommand<PageOptions> = {
+  name: 'key list',
+  summary: 'List API keys, without their text.',
+  examples: [['key list', 'who may call, since when, and until when']],
+  options: withPage,
+  async run({ connect, out }, _, { limit, cursor }) {
+    const client = await connect()
+    const page = await client.json<Page<Key>>(pathOf('/api/keys', { limit, cursor }))
+    out.page(page, columns, 'No keys yet. Make one: treadle key create laptop')
+    return 0
+  },
+}
+
+const columns: Column<Key>[] = [
+  { title: 'ID', of: ({ id }) => id },
+  { title: 'NAME', of: ({ name }) => name },
+  { title: 'STATE', of: ({ revokedAt }) => (revokedAt === null ? 'good' : 'revoked') },
+  { title: 'CREATED', of: ({ createdAt }) => toTimeText(createdAt) },
+  { title: 'EXPIRES', of: ({ expiresAt }) => toTimeText(expiresAt) },
+  { title: 'LAST USED', of: ({ lastUsedAt }) => toTimeText(lastUsedAt) },
+]

@@ -1,0 +1,16 @@
+import type { Loop } from '../../spool/api.ts'
+import { segment, type SubCommand } from '../command.ts'
+
+export const loopRetry: SubCommand = {
+  name: 'loop retry',
+  args: '<id>',
+  summary: 'Run an ended loop again, as a new loop with the same file.',
+  examples: [['loop retry 7f3a', 'print the id of the new loop']],
+  async run({ connect, out }, [id]) {
+    const client = await connect()
+    const loop = await client.json<Loop>(`/api/loops/${segment(id!)}/retry`, { method: 'POST' })
+    out.show(loop, (made) => [made.id])
+    out.note(`It runs. Watch it: treadle loop show ${loop.id} --follow`)
+    return 0
+  },
+}

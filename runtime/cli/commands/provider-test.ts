@@ -1,0 +1,2 @@
+import { segment, type SubCommand } from '../command.ts'
+

@@ -1,0 +1,24 @@
+// What a server, an agent or a model wrote must not drive the terminal that shows it: no escape sequences
+// (CWE-150), no text that reads in another order than it is (CVE-2021-42574).
+
+const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
+
+/** Control characters as visible escapes; new lines and tabs stay. */
+export const toPrintable = (text: string) =>
+  text.replaceAll('\r\n', '\n').replace(controls, (char) => `\\x${hexOf(char, 2)}`)
+
+/** The same for every text within a value of JSON. */
+export function toPrintableDeep<T>(value: T): T {
+  if (typeof value === 'string') return toPrintable(value) as T
+  if (Array.isArray(value)) return value.map(toPrintableDeep) as T
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [toPrintable(key), toPrintableDeep(inner)]),
+  ) as T
+}
+
+/** JSON whose text no terminal acts on: what JSON.stringify leaves as it is, is escaped as well. */
+export const toJsonText = (value: unknown, indent?: number) =>
+  JSON.stringify(value, undefined, indent).replace(controls, (char) => `\\u${hexOf(char, 4)}`)
+
+const hexOf = (char: string, digits: number) => char.charCodeAt(0).toString(16).padStart(digits, '0')

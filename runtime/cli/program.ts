@@ -1,0 +1,129 @@
+// Puts the sub-commands together, runs one, and turns what happened into an exit code.
+import { Command, CommanderError } from 'commander'
+import { type Client, createClient } from './client.ts'
+import { createColours } from './colours.ts'
+import type { Context, SubCommand } from './command.ts'
+import { commands, groups } from './commands/index.ts'
+import { Failure, failure } from './errors.ts'
+import { findAccess, type Place } from './instance.ts'
+import { createOutput } from './output.ts'
+
+export type Surroundings = Pick<Context, 'stdin' | 'stdout' | 'stateFolder' | 'interrupted'> & {
+  stderr: Context['stdout']
+  hasColours: boolean
+}
+type GlobalOptions = { json?: boolean; state?: string; url?: string; keyFile?: string }
+
+/** Answers the exit code: 0, 1 for what went wrong, 2 for wrong use, or the command's own. */
+export async function runProgram(argv: string[], around: Surroundings): Promise<number> {
+  // An error may come before the options are known.
+  const early = createOutput(around, argv.includes('--json'), toLook(around))
+  let exitCode = 0
+  const program = createProgram(around, async (command, context, args, options) => {
+    exitCode = (await command.run(context, args, options)) ?? 0
+  })
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (around.interrupted.aborted) return Number(around.interrupted.reason)
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2 // It has said why.
+    if (!(error instanceof Failure)) throw error
+    early.fail(error)
+    return error.exitCode
+  }
+}
+
+type Runner = (command: SubCommand, context: Context, args: string[], options: object) => Promise<void>
+
+function createProgram(around: Surroundings, run: Runner): Command {
+  const program = withGlobals(new Command('treadle'), around)
+    .description(summary)
+    .enablePositionalOptions() // `provider add` has a --key-file of its own.
+    .exitOverride()
+    .showHelpAfterError('(--help shows how)')
+    .configureOutput({
+      writeOut: (text) => around.stdout.write(text),
+      writeErr: (text) => around.stderr.write(text),
+    })
+    .addHelpText('after', toExamplesText(examples))
+  const parents = new Map(
+    Object.entries(groups).map(([noun, about]) => [noun, program.command(noun).description(about)]),
+  )
+  for (const command of commands) {
+    const [noun, verb] = command.name.split(' ')
+    const parent = verb === undefined ? program : parents.get(noun!)!
+    const made = parent.command(`${verb ?? noun} ${command.args ?? ''}`.trim())
+    addAction(made.description(command.summary), command, program, around, run)
+  }
+  return program
+}
+
+const summary =
+  'Runs many coding-agent loops in parallel: isolated, within budgets, with keys the agents never see.'
+const examples = [
+  ['loop run loop.yaml', 'run a loop and wait for its end'],
+  ['doctor', 'see what this machine has'],
+] as const
+
+function withGlobals(command: Command, { stateFolder }: Surroundings): Command {
+  const isTaken = command.options.some((option) => option.long === '--key-file')
+  command
+    .option('--json', 'print JSON: one document, or a line for each event')
+    .option('--state <folder>', `state folder of the running instance (default: ${stateFolder})`)
+    .option('--url <url>', 'address of an instance elsewhere; needs its --key-file')
+  return isTaken ? command : command.option('--key-file <file>', 'file with the API key for --url')
+}
+
+function addAction(
+  made: Command,
+  command: SubCommand,
+  program: Command,
+  around: Surroundings,
+  run: Runner,
+): void {
+  command.options?.(made)
+  const ownOptions = new Set(made.options.map((option) => option.attributeName()))
+  withGlobals(made, around).addHelpText('after', toExamplesText(command.examples))
+  made.action(async () => {
+    const given = Object.entries(made.opts()).filter(([name]) => !ownOptions.has(name))
+    const globals: GlobalOptions = { ...program.opts(), ...Object.fromEntries(given) }
+    await using connections = new AsyncDisposableStack()
+    const context = createContext(around, globals, (client) => connections.use(client))
+    await run(command, context, made.processedArgs.flat() as string[], made.opts())
+  })
+}
+
+function createContext(
+  around: Surroundings,
+  globals: GlobalOptions,
+  own: (client: Client) => Client,
+): Context {
+  const { stdin, stdout, interrupted } = around
+  const stateFolder = globals.state ?? around.stateFolder
+  return {
+    out: createOutput(around, globals.json === true, toLook(around)),
+    stdin,
+    stdout,
+    stateFolder,
+    interrupted,
+    connect: async () => own(createClient(findAccess(toPlace(globals, stateFolder)), interrupted)),
+  }
+}
+
+const toLook = ({ stdout, hasColours }: Surroundings) => ({
+  colours: createColours(hasColours),
+  widthMax: stdout.columns ?? Number.POSITIVE_INFINITY,
+})
+
+function toPlace({ url, keyFile }: GlobalOptions, folder: string): Place {
+  if (url !== undefined && keyFile !== undefined) return { kind: 'remote', url, keyFile }
+  if (url === undefined && keyFile === undefined) return { kind: 'state', folder }
+  throw failure('cli/usage', '--url and --key-file go together: an address, and the key it asks for.')
+}
+
+function toExamplesText(examples: SubCommand['examples']): string {
+  const width = Math.max(...examples.map(([command]) => command.length))
+  const lines = examples.map(([command, meaning]) => `  $ treadle ${command.padEnd(width)}  # ${meaning}`)
+  return `\nExamples:\n${lines.join('\n')}`
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// The `treadle` command. Plain JavaScript, for it must run on Node 20 to find the Node 26 that the rest needs.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const node = join(here, `../../node_modules/node-linux-${process.arch}/bin/node`)
+const nodeMajorMin = 26 // The first that strips types from every file here, without a flag.
+
+if (Number(process.versions.node.split('.')[0]) >= nodeMajorMin) await import('./main.ts')
+else if (existsSync(node)) runWith(node)
+else {
+  process.stderr.write(`treadle: Node ${nodeMajorMin} is missing (${node}). Run npm start once: it installs it.\n`)
+  process.exitCode = 1
+}
+
+/** Runs the command with another Node as if it were this process: same terminal, same signals, same exit. */
+function runWith(program) {
+  const child = spawn(program, [join(here, 'main.ts'), ...process.argv.slice(2)], { stdio: 'inherit' })
+  // A terminal sends Ctrl-C to both processes, so the child may get it twice; it acts on the first.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', (error) => {
+    process.stderr.write(`treadle: ${program} can't be started: ${error.message}\n`)
+    process.exitCode = 1
+  })
+  child.on('exit', (code, signal) => {
+    process.exitCode = signal ? 128 + constants.signals[signal] : (code ?? 1)
+  })
+}

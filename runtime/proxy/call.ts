@@ -1,0 +1,169 @@
+// One model call from its booking to its settlement: watches the relay, reads the answer beside it, and books the end.
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { Logger } from '#kernel/log.ts'
+import type { CallUsage } from './api.ts'
+import type { Caller } from './caller.ts'
+import type { Ledger } from './ledger.ts'
+import { type BegunLine, guessTokens, noUsage, toEnded } from './ledger-line.ts'
+import type { Prices } from './prices.ts'
+import type { LiveProvider } from './providers.ts'
+import { type Refusal, sendRefusal } from './refusal.ts'
+import type { Outcome, Watcher } from './relay.ts'
+import type { SandboxState } from './sandboxes.ts'
+import { toTurn } from './turn.ts'
+import type { Turns } from './turns.ts'
+import { Answer } from './wires/answer.ts'
+import { AnswerReader } from './wires/reader.ts'
+
+export type CallOptions = {
+  begun: BegunLine
+  caller: Caller
+  provider: LiveProvider
+  body: Buffer
+  /** What tells sessions of one API key apart; null = nothing does. */
+  session: string | null
+  response: ServerResponse
+  state: SandboxState | undefined
+  ledger: Ledger
+  prices: Prices
+  turns: Turns
+  log: Logger
+  now: () => Date
+  /** Called when all is booked. */
+  onSettled: () => void
+}
+
+export class ModelCall implements Watcher {
+  readonly #options: CallOptions
+  readonly #beganMs: number
+  #reader: AnswerReader | undefined
+  #status: number | null = null
+  #firstByteMs: number | null = null
+  #retryAfterS: number | null = null
+  #outcome: Outcome = 'complete'
+  #error: string | null = null
+
+  constructor(options: CallOptions) {
+    this.#options = options
+    this.#beganMs = Date.parse(options.begun.began_at)
+  }
+
+  head(status: number, headers: IncomingHttpHeaders): void {
+    const { begun, now } = this.#options
+    const at = now()
+    this.#status = status
+    this.#firstByteMs = at.getTime() - this.#beganMs
+    this.#retryAfterS = toRetryAfterS(headers, at)
+    this.#reader = new AnswerReader({
+      wire: begun.wire,
+      contentType: headers['content-type'],
+      contentEncoding: headers['content-encoding'],
+      onRead: (answer) => this.#settle(answer),
+    })
+  }
+
+  data(chunk: Buffer): void {
+    const { state } = this.#options
+    if (state) state.lastActiveMs = Date.now()
+    this.#reader!.push(chunk)
+  }
+
+  end(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {
+    const { response, begun, log } = this.#options
+    this.#outcome = outcome
+    this.#error =
+      outcome === 'client-left' ? 'the client left' : (refusal?.message ?? error?.message ?? null)
+    if (error) log.warn({ error, call: begun.id, provider: begun.provider }, 'an upstream failed')
+    if (refusal) this.#status = sendRefusal(response, refusal, begun.wire)
+    if (this.#reader) this.#reader.end()
+    else this.#settle(new Answer())
+  }
+
+  #settle(answer: Answer): void {
+    const { begun, provider, state, ledger, prices, now, onSettled } = this.#options
+    const { kind, state: _begun, ...facts } = begun
+    const known = planUsage(this.#outcome, this.#status, answer, begun.input_tokens)
+    const costNanoUsd = prices.costNanoUsd(kind, begun.model, known.usage)
+    const line = toEnded(facts, {
+      ...known,
+      status: this.#status,
+      costNanoUsd,
+      stopReason: answer.stopReason,
+      toolCalls: answer.toolCalls.length,
+      endedAt: now(),
+      firstByteMs: this.#firstByteMs,
+      error: redact(this.#error ?? answer.error, provider),
+      text: answer.text,
+      retryAfterS: this.#retryAfterS,
+    })
+    ledger.end(line)
+    if (state) {
+      state.nanoUsd += line.cost_nano_usd
+      state.tokens += line.input_tokens + line.output_tokens
+    }
+    this.#handTurn(answer)
+    this.#log(line.state, known.usage, line.cost_nano_usd)
+    onSettled()
+  }
+
+  #handTurn(answer: Answer): void {
+    const { turns, caller, begun, body, session } = this.#options
+    const isAnswered = this.#status !== null && this.#status < 300
+    if (!isAnswered || (answer.text === '' && answer.toolCalls.length === 0)) return
+    turns.hand(toTurn({ begun, caller, body, session, answer }))
+  }
+
+  #log(state: string, { inputTokens, outputTokens }: CallUsage, costNanoUsd: number): void {
+    const { begun, log, now } = this.#options
+    const { id: call, wire, model, provider, sandbox, loop } = begun
+    const [status, outcome, firstByteMs] = [this.#status, this.#outcome, this.#firstByteMs]
+    const ms = now().getTime() - this.#beganMs
+    const line = {
+      call,
+      wire,
+      model,
+      provider,
+      sandbox,
+      loop,
+      status,
+      outcome,
+      state,
+      inputTokens,
+      outputTokens,
+    }
+    log.info({ ...line, costNanoUsd, firstByteMs, ms }, 'call')
+  }
+}
+
+/**
+ * What the call is booked with. An error answer and one that was never sent cost nothing. Exact usage stays exact also
+ * when the client leaves after it came. Otherwise what was reported stands, and what was not is counted by characters.
+ */
+export function planUsage(
+  outcome: Outcome,
+  status: number | null,
+  answer: Answer,
+  inputGuess: number,
+): { state: 'settled' | 'estimated'; usage: CallUsage } {
+  if (answer.isUsageFinal) return { state: 'settled', usage: answer.usage() }
+  const isRefused = outcome !== 'unanswered' && status !== null && status >= 300
+  if (outcome === 'unsent' || isRefused) return { state: 'settled', usage: noUsage }
+  const reported = answer.usage()
+  const inputTokens = reported.inputTokens || inputGuess
+  const outputTokens = Math.max(reported.outputTokens, guessTokens(answer.outputChars))
+  return { state: 'estimated', usage: { ...reported, inputTokens, outputTokens } }
+}
+
+/** Seconds, or a date (RFC 9110 section 10.2.3). */
+function toRetryAfterS(headers: IncomingHttpHeaders, now: Date): number | null {
+  const value = headers['retry-after']
+  if (value === undefined) return null
+  const seconds = /^\d{1,9}$/.test(value)
+    ? Number(value)
+    : (Date.parse(value) - now.getTime()) / 1_000
+  return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : null
+}
+
+/** An upstream may repeat the credential it was given in its error's text. */
+const redact = (text: string | null, { key }: LiveProvider) =>
+  text === null ? null : text.replaceAll(key.reveal(), '[redacted]')

@@ -1,0 +1,180 @@
+// A line of the ledger has the columns of its table, so shipping is a copy. Everything stands in each line:
+// an end needs no beginning to be understood.
+import type { Call, CallUsage, Provider, Wire } from './api.ts'
+import type { Caller } from './caller.ts'
+import type { Prices } from './prices.ts'
+
+type Facts = {
+  id: string
+  org: string
+  user: string
+  loop: string | null
+  pass: number | null
+  attempt: number | null
+  sandbox: string | null
+  key: string | null
+  provider: string | null
+  model: string
+  wire: Wire
+  is_rehearsal: boolean
+  began_at: string
+}
+export type BegunLine = Facts & {
+  state: 'begun'
+  kind: Provider['kind']
+  /** The prompt's tokens as guessed by its bytes: the estimate if nothing better comes. */
+  input_tokens: number
+  status: null
+  cached_tokens: 0
+  cache_write_tokens: 0
+  output_tokens: 0
+  cost_nano_usd: 0
+  is_priced: false
+  tool_calls: 0
+  text: ''
+}
+export type EndedLine = Facts & {
+  state: 'settled' | 'estimated' | 'denied'
+  status: number | null
+  input_tokens: number
+  cached_tokens: number
+  cache_write_tokens: number
+  output_tokens: number
+  cost_nano_usd: number
+  is_priced: boolean
+  stop_reason: string | null
+  tool_calls: number
+  ended_at: string
+  first_byte_ms: number | null
+  error: string | null
+  code: string | null
+  text: string
+  retry_after_s: number | null
+}
+export type LedgerLine = BegunLine | EndedLine
+
+const bytesPerToken = 4 // The usual rule of thumb for English and code.
+export const guessTokens = (bytes: number) => Math.ceil(bytes / bytesPerToken)
+
+const textBytesMax = 16 * 1024
+const errorCharsMax = 500
+
+export type FactsOf = {
+  id: string
+  caller: Caller
+  provider: string | null
+  model: string
+  wire: Wire
+  beganAt: Date
+}
+
+export function toFacts(
+  { id, caller, provider, model, wire, beganAt }: FactsOf,
+  isRehearsal: boolean,
+): Facts {
+  const { org, user, key, sandbox } = caller
+  return {
+    id,
+    org,
+    user,
+    loop: sandbox?.loop ?? null,
+    pass: sandbox?.pass ?? null,
+    attempt: sandbox?.attempt ?? null,
+    sandbox: sandbox?.sub ?? null,
+    key,
+    provider,
+    model: toStored(model),
+    wire,
+    is_rehearsal: isRehearsal,
+    began_at: beganAt.toISOString(),
+  }
+}
+
+export const toBegun = (facts: Facts, kind: Provider['kind'], bodyBytes: number): BegunLine => ({
+  ...facts,
+  state: 'begun',
+  kind,
+  input_tokens: guessTokens(bodyBytes),
+  status: null,
+  cached_tokens: 0,
+  cache_write_tokens: 0,
+  output_tokens: 0,
+  cost_nano_usd: 0,
+  is_priced: false,
+  tool_calls: 0,
+  text: '',
+})
+
+export type Ending = {
+  state: Call['state'] & EndedLine['state']
+  status: number | null
+  usage: CallUsage
+  /** Null = no price. */
+  costNanoUsd: number | null
+  stopReason?: string | null
+  toolCalls?: number
+  endedAt: Date
+  firstByteMs?: number | null
+  error?: string | null
+  code?: string | null
+  text?: string
+  retryAfterS?: number | null
+}
+
+export const toEnded = (facts: Facts, ending: Ending): EndedLine => ({
+  ...facts,
+  state: ending.state,
+  status: ending.status,
+  input_tokens: ending.usage.inputTokens,
+  cached_tokens: ending.usage.cachedTokens,
+  cache_write_tokens: ending.usage.cacheWriteTokens,
+  output_tokens: ending.usage.outputTokens,
+  cost_nano_usd: ending.costNanoUsd ?? 0,
+  is_priced: ending.costNanoUsd !== null,
+  stop_reason: ending.stopReason ? toStored(ending.stopReason.slice(0, errorCharsMax)) : null,
+  tool_calls: ending.toolCalls ?? 0,
+  ended_at: ending.endedAt.toISOString(),
+  first_byte_ms: ending.firstByteMs ?? null,
+  error: ending.error ? toStored(ending.error.slice(0, errorCharsMax)) : null,
+  code: ending.code ?? null,
+  text: toTail(ending.text ?? ''),
+  retry_after_s: ending.retryAfterS ?? null,
+})
+
+/** The end of a call of which only the beginning is known. */
+export function toEstimate(
+  begun: BegunLine,
+  endedAt: Date,
+  prices: Prices,
+  error: string,
+): EndedLine {
+  const { kind, state: _begun, ...facts } = begun
+  const usage = {
+    inputTokens: begun.input_tokens,
+    cachedTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: 0,
+  }
+  const costNanoUsd = prices.costNanoUsd(kind, begun.model, usage)
+  return toEnded(facts, { state: 'estimated', status: null, usage, costNanoUsd, endedAt, error })
+}
+
+export const noUsage: CallUsage = {
+  inputTokens: 0,
+  cachedTokens: 0,
+  cacheWriteTokens: 0,
+  outputTokens: 0,
+}
+
+/** The last 16 KiB, from a whole character on. */
+function toTail(text: string): string {
+  if (text.length * 3 <= textBytesMax) return toStored(text) // Three bytes a UTF-16 unit is the most.
+  const bytes = Buffer.from(text)
+  if (bytes.length <= textBytesMax) return toStored(text)
+  let from = bytes.length - textBytesMax
+  while ((bytes[from]! & 0xc0) === 0x80) from += 1
+  return toStored(bytes.toString('utf8', from))
+}
+
+/** PostgreSQL's text holds neither NUL nor half a surrogate pair, and one such line would stop all shipping. */
+export const toStored = (text: string) => text.toWellFormed().replaceAll('\0', '\ufffd')

@@ -1,0 +1,222 @@
+// Every call, from before its first byte goes out: a local file first, PostgreSQL from there.
+//
+// | state     | enters when                                   | leaves when                                |
+// | --------- | --------------------------------------------- | ------------------------------------------ |
+// | begun     | its line is written; only then is it sent     | it ends, or the next start finds it open   |
+// | settled   | it ended and its usage is exact               | never                                      |
+// | estimated | it was cut, lost, or came without usage       | never                                      |
+// | denied    | it was refused, and never sent                | never                                      |
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DatabasePool } from 'slonik'
+import type { Logger } from '#kernel/log.ts'
+import { startRepeating } from '#kernel/repeat.ts'
+import type { ProxyConfig } from './config.ts'
+import { type BegunLine, type EndedLine, type LedgerLine, toEstimate } from './ledger-line.ts'
+import type { Prices } from './prices.ts'
+import { Refusal } from './refusal.ts'
+import { openSegments, type Position, type Segments } from './segments.ts'
+import { findShipped, moveShipped, upsertCalls } from './sql/calls.ts'
+
+export type Ledger = AsyncDisposable & {
+  /** Books a call before it is sent. Throws `ledger/full` when that can't be done: then it must not be sent. */
+  begin(line: BegunLine): void
+  /** Books how a call ended, or that it was denied. Never throws: what the disk refuses waits in memory. */
+  end(line: EndedLine): void
+  /** All that was booked until now is in PostgreSQL when this resolves. */
+  flush(): Promise<void>
+}
+
+type Options = {
+  folder: string
+  config: ProxyConfig['ledger']
+  db: DatabasePool
+  log: Logger
+  now: () => Date
+  prices: Prices
+}
+
+const batchBytesMax = 1024 * 1024 // One statement's parameter.
+const waitingMax = 100_000 // Ends that a full disk refused: no call begins meanwhile, so this is what was in flight.
+const flushTriesMax = 5
+
+export async function startLedger(options: Options): Promise<Ledger> {
+  const { folder, config, db, log } = options
+  await using starting = new AsyncDisposableStack()
+  const journal = readJournalId(folder)
+  const segments = starting.use(
+    openSegments({
+      ...config,
+      folder,
+      name: 'calls',
+      onSyncError: (error) => log.error({ error }, 'the ledger could not be synced'),
+    }),
+  )
+  const open = await replay(segments, options)
+  const writer = createWriter(segments, open, log)
+  const shipper = createShipper(segments, open, journal, db)
+  const work = async () => {
+    writer.retry()
+    await shipper.ship()
+  }
+  await shipper.ship() // The start needs PostgreSQL anyway; what was spent before is then known.
+  starting.use(startRepeating(work, config.shipMs, log))
+  const started = starting.move()
+  return {
+    begin(line) {
+      if (shipper.backlogBytes() > config.backlogBytesMax)
+        throw new Refusal('ledger/full', 'It waits for its database.', 5)
+      writer.begin(line)
+    },
+    end: writer.end,
+    async flush() {
+      writer.retry()
+      await shipper.shipTo(segments.end())
+    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  }
+}
+
+/** Names this file for good: a new file on the same machine must not go on at the old one's offset. */
+function readJournalId(folder: string): string {
+  const path = join(folder, 'journal-id')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (!existsSync(path)) writeFileSync(path, randomUUID(), { mode: 0o600, flush: true })
+  return readFileSync(path, 'utf8')
+}
+
+/** Calls without an end, and the segment that each began in: what a segment may not be deleted for. */
+type Open = Map<string, number>
+
+/** Ends the calls that the last process left open: they may have been answered, so they are estimated. */
+async function replay(segments: Segments, { log, now, prices }: Options): Promise<Open> {
+  const left = new Map<string, BegunLine>()
+  let from = segments.start()
+  for (;;) {
+    const { lines, next } = await segments.read(from, batchBytesMax)
+    if (lines.length === 0) break
+    for (const text of lines) {
+      const line = parseLine(text)
+      if (!line)
+        log.error({ bytes: text.length }, 'a line of the ledger is no JSON, and is left out')
+      else if (line.state === 'begun') left.set(line.id, line)
+      else left.delete(line.id)
+    }
+    from = next
+  }
+  for (const line of left.values())
+    segments.append(JSON.stringify(toEstimate(line, now(), prices, 'process ended')))
+  if (left.size > 0)
+    log.warn(
+      { calls: left.size },
+      'estimated the calls that were cut by the end of the last process',
+    )
+  return new Map()
+}
+
+function createWriter(segments: Segments, open: Open, log: Logger) {
+  const waiting: string[] = []
+  const retry = () => {
+    while (waiting.length > 0) {
+      segments.append(waiting[0]!)
+      waiting.shift()
+    }
+  }
+  return {
+    /** Writes what waits. Throws while the disk still refuses. */
+    retry,
+    begin(line: BegunLine) {
+      try {
+        retry()
+        segments.append(JSON.stringify(line))
+      } catch (error) {
+        log.error({ error }, 'the ledger could not be written, so a call is refused')
+        throw new Refusal('ledger/full', undefined, 5)
+      }
+      open.set(line.id, segments.end().segment)
+    },
+    end(line: EndedLine) {
+      const text = JSON.stringify(line)
+      try {
+        retry()
+        segments.append(text)
+      } catch (error) {
+        log.error({ error, call: line.id }, 'the end of a call waits for the disk')
+        if (waiting.length < waitingMax) waiting.push(text)
+      }
+      open.delete(line.id)
+    },
+  }
+}
+
+function createShipper(segments: Segments, open: Open, journal: string, db: DatabasePool) {
+  let shipped: Position | undefined
+  let running: Promise<void> | undefined
+
+  const run = async () => {
+    shipped ??= await findStart()
+    for (;;) {
+      const { lines, next } = await segments.read(shipped, batchBytesMax)
+      if (lines.length === 0) return
+      await db.transaction(async (transaction) => {
+        await transaction.query(upsertCalls(toRows(lines)))
+        await transaction.query(moveShipped(journal, next))
+      })
+      shipped = next
+      segments.discardBefore(oldestNeeded(next))
+    }
+  }
+
+  const findStart = async (): Promise<Position> => {
+    const row = await db.maybeOne(findShipped(journal))
+    return row ? { segment: row.segment, offset: row.byte_offset } : segments.start()
+  }
+
+  const oldestNeeded = ({ segment }: Position) => {
+    const [first] = open.values() // In the order they began.
+    return Math.min(segment, first ?? segment)
+  }
+
+  const ship = () => {
+    running ??= run().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+
+  return {
+    ship,
+    async shipTo(end: Position) {
+      for (let tries = 0; tries < flushTriesMax; tries += 1) {
+        await ship() // The first one may have been on its way before the last line was written.
+        if (shipped && isAtOrAfter(shipped, end)) return
+      }
+      throw new Error('the ledger grows faster than it is shipped')
+    },
+    /** What is kept and not shipped, and what shares a segment with that. */
+    backlogBytes: () => segments.bytes(),
+  }
+}
+
+const isAtOrAfter = (one: Position, other: Position) =>
+  one.segment > other.segment || (one.segment === other.segment && one.offset >= other.offset)
+
+/** A power cut can leave a line of zeros. Undefined for that. */
+function parseLine(text: string): LedgerLine | undefined {
+  try {
+    return JSON.parse(text) as LedgerLine
+  } catch {
+    return undefined // The caller says so in the log, once, at the start.
+  }
+}
+
+/** One row a call: of several lines, the last. A statement may not touch a row twice. */
+function toRows(lines: readonly string[]): string {
+  const byId = new Map<string, string>()
+  for (const text of lines) {
+    const id = parseLine(text)?.id
+    if (id !== undefined) byId.set(id, text)
+  }
+  return `[${[...byId.values()].join(',')}]`
+}

@@ -1,0 +1,31 @@
+// The two doors for model calls, one HTTP server behind both: the public port, and the line socket for sandboxes.
+import { createServer } from 'node:http'
+import { listenOn } from '#kernel/http.ts'
+import type { ProxyConfig } from './config.ts'
+import type { Handler } from './handler.ts'
+import { listenLines } from './line.ts'
+
+const headerBytesMax = 64 * 1024 // Codex sends its workspace's paths and more in one header.
+const headersMs = 10_000
+const requestMs = 120_000 // 32 MiB at 280 KB/s.
+const keepAliveMs = 75_000 // Longer than clients keep theirs, so that they end it: no race for the last request.
+
+/** The public URL. Disposing lets calls end for a while, then cuts them; what they cost is booked either way. */
+export async function listenModels(
+  config: ProxyConfig,
+  { handle, settled }: Handler,
+): Promise<AsyncDisposable & { url: URL }> {
+  await using starting = new AsyncDisposableStack()
+  starting.defer(settled) // Disposed last: a cut call is booked a moment after its socket is gone.
+  const limits = {
+    maxHeaderSize: headerBytesMax,
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+  }
+  const server = createServer({ ...limits, keepAliveTimeout: keepAliveMs }, handle)
+  server.maxConnections = config.connectionsMax
+  const { url } = starting.use(await listenOn(server, config.port))
+  starting.use(await listenLines(config.lineSocket, server, config.connectionsMax))
+  const started = starting.move()
+  return { url, [Symbol.asyncDispose]: () => started.disposeAsync() }
+}

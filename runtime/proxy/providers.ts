@@ -1,0 +1,148 @@
+// Providers in memory: opened credentials and connections, refreshed from the table. The table holds sealed ones only.
+import { readFileSync, statSync } from 'node:fs'
+import type { DatabasePool } from 'slonik'
+import { Pool } from 'undici'
+import type { Logger } from '#kernel/log.ts'
+import { Secret } from '#kernel/secret.ts'
+import type { Vault } from '#kernel/vault.ts'
+import { assertHost, createLookup } from './address.ts'
+import type { Provider, Wire } from './api.ts'
+import type { ProxyConfig } from './config.ts'
+import { vaultedHeaders } from './headers.ts'
+import { listProviders, type ProviderRow } from './sql/providers.ts'
+
+export const rehearsalPrefix = 'rehearsal/'
+const providersMax = 10_000
+const responseHeaderBytesMax = 64 * 1024
+
+export type LiveProvider = {
+  id: string
+  /** Null = for every organisation: rehearsal alone. */
+  org: string | null
+  name: string
+  kind: Provider['kind']
+  baseUrl: string
+  allowPrivate: boolean
+  models: ReadonlySet<string>
+  createdAt: number
+  /** Before /v1 in the path. */
+  prefix: string
+  /** The header pairs that carry the credential. */
+  vaulted: readonly string[]
+  key: Secret
+  pool: Pool
+}
+
+export type Providers = AsyncDisposable & {
+  all(): readonly LiveProvider[]
+  /** Takes the table over; what is unchanged keeps its connections. */
+  refresh(): Promise<void>
+}
+
+export const speaks = (kind: Provider['kind'], wire: Wire): boolean =>
+  kind === 'rehearsal' || (kind === 'anthropic') === (wire === 'messages')
+
+/** The name a credential is sealed under: a row can't be passed off as another organisation's. */
+export const sealedName = (org: string, name: string) => `${org}/${name}`
+
+type Options = { config: ProxyConfig; db: DatabasePool; vault: Vault; log: Logger; now: () => Date }
+
+export async function startProviders({ config, db, vault, log, now }: Options): Promise<Providers> {
+  const rehearsal = config.rehearsal ? [openRehearsal(config.rehearsal, config, now())] : []
+  let live: readonly LiveProvider[] = rehearsal
+
+  const refresh = async () => {
+    const rows = await db.any(listProviders(providersMax))
+    const known = new Map(live.map((provider) => [provider.id, provider]))
+    const opened = rows.flatMap((row) => known.get(row.id) ?? openRow(row))
+    const kept = new Set(opened.map(({ id }) => id))
+    const gone = live.filter(({ id, org }) => org !== null && !kept.has(id))
+    live = [...rehearsal, ...opened]
+    for (const { pool } of gone) pool.close().catch(() => {}) // Its calls in flight end first; nobody waits for that.
+  }
+
+  const openRow = (row: ProviderRow): LiveProvider[] => {
+    try {
+      const key = vault.open(sealedName(row.org, row.name), {
+        wrappedKey: row.wrapped_key,
+        ciphertext: row.ciphertext,
+      })
+      return [openProvider(row, key, config)]
+    } catch (error) {
+      log.error({ error, provider: row.name, org: row.org }, 'a provider is left out')
+      return []
+    }
+  }
+
+  await refresh()
+  return {
+    all: () => live,
+    refresh,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(live.map(({ pool }) => pool.destroy()))
+    },
+  }
+}
+
+function openProvider(row: ProviderRow, key: Secret, config: ProxyConfig): LiveProvider {
+  const url = new URL(row.base_url)
+  return {
+    id: row.id,
+    org: row.org,
+    name: row.name,
+    kind: row.kind,
+    baseUrl: row.base_url,
+    allowPrivate: row.allow_private,
+    models: new Set(row.models),
+    createdAt: row.created_at,
+    prefix: url.pathname.replace(/\/+$/, ''),
+    vaulted: vaultedHeaders(row.kind, key.reveal()),
+    key,
+    pool: openPool(url, row.allow_private, config),
+  }
+}
+
+function openRehearsal(
+  { url: text, keyFile }: NonNullable<ProxyConfig['rehearsal']>,
+  config: ProxyConfig,
+  now: Date,
+): LiveProvider {
+  const url = new URL(text)
+  const key = new Secret(readFileSync(keyFile, 'utf8').trim())
+  return {
+    id: 'rehearsal',
+    org: null,
+    name: 'rehearsal',
+    kind: 'rehearsal',
+    baseUrl: text,
+    allowPrivate: true,
+    models: new Set([`${rehearsalPrefix}*`]),
+    createdAt: now.getTime(),
+    prefix: url.pathname.replace(/\/+$/, ''),
+    vaulted: vaultedHeaders('rehearsal', key.reveal()),
+    key,
+    pool: openPool(url, true, config),
+  }
+}
+
+/** HTTP/1.1 alone: aborts over HTTP/2 leaked in this client (nodejs/undici#5566). No redirect is ever followed. */
+function openPool(url: URL, allowPrivate: boolean, config: ProxyConfig): Pool {
+  assertHost(url, allowPrivate)
+  return new Pool(url.origin, {
+    connections: config.inFlightMax, // Calls are bounded before they get here, so none queues inside.
+    pipelining: 1,
+    allowH2: false,
+    maxHeaderSize: responseHeaderBytesMax,
+    headersTimeout: config.firstByteMs,
+    bodyTimeout: config.idleMs,
+    connect: { timeout: config.connectMs, lookup: createLookup(allowPrivate) },
+  })
+}
+
+/** The vault's master key: 32 bytes in a file that its owner alone may read. */
+export function readMasterKey(path: string): Buffer {
+  const { mode } = statSync(path)
+  if ((mode & 0o077) !== 0)
+    throw new Error(`The master key ${path} is readable by others: chmod 600 it.`)
+  return readFileSync(path)
+}

@@ -1,0 +1,67 @@
+import type { DatabasePool } from 'slonik'
+import type { CallUsage, SandboxRecord } from './api.ts'
+import { fault } from './errors.ts'
+import type { Ledger } from './ledger.ts'
+import type { SandboxState } from './sandboxes.ts'
+import {
+  findLastDenied,
+  findLastEnded,
+  type LastRow,
+  type Sums,
+  sumLoop,
+  sumSandbox,
+} from './sql/calls.ts'
+
+/** What one sandbox's calls came to, complete up to now. */
+export async function readRecord(
+  sandbox: string,
+  state: SandboxState | undefined,
+  { db, ledger }: { db: DatabasePool; ledger: Ledger },
+): Promise<SandboxRecord> {
+  await flush(ledger)
+  const sums = await db.one(sumSandbox(sandbox))
+  const last = await db.maybeOne(findLastEnded(sandbox))
+  const denied = await db.maybeOne(findLastDenied(sandbox))
+  const lastActiveMs = Math.max(state?.lastActiveMs ?? 0, sums.last_at ?? 0)
+  return {
+    calls: sums.calls,
+    inFlight: state?.inFlight ?? 0,
+    lastActiveAt: lastActiveMs > 0 ? new Date(lastActiveMs).toISOString() : null,
+    usage: toUsage(sums),
+    costNanoUsd: sums.cost_nano_usd,
+    last: last ? toLast(last) : null,
+    denial: denied ? { code: denied.code ?? '', message: denied.error ?? '' } : null,
+  }
+}
+
+export async function readLoopUsage(
+  loop: string,
+  { db, ledger }: { db: DatabasePool; ledger: Ledger },
+) {
+  await flush(ledger)
+  const sums = await db.one(sumLoop(loop))
+  return { usage: toUsage(sums), costNanoUsd: sums.cost_nano_usd }
+}
+
+async function flush(ledger: Ledger): Promise<void> {
+  await ledger.flush().catch((cause: unknown) => {
+    throw fault('ledger/behind', { cause })
+  })
+}
+
+export const toUsage = (sums: Sums): CallUsage => ({
+  inputTokens: sums.input_tokens,
+  cachedTokens: sums.cached_tokens,
+  cacheWriteTokens: sums.cache_write_tokens,
+  outputTokens: sums.output_tokens,
+})
+
+const toLast = (row: LastRow): NonNullable<SandboxRecord['last']> => ({
+  status: row.status,
+  state: row.state,
+  stopReason: row.stop_reason,
+  toolCalls: row.tool_calls,
+  text: row.text,
+  error: row.error,
+  retryAfterS: row.retry_after_s,
+})

@@ -1,0 +1,128 @@
+// Carries one call: request out, answer back, byte for byte. It knows nothing of models, usage or money;
+// who wants to know watches (Watcher), and the client has each byte before the watcher does.
+//
+// | client                | upstream               | outcome                                                    |
+// | --------------------- | ---------------------- | ---------------------------------------------------------- |
+// | stays                 | answers to the end     | complete                                                   |
+// | leaves                | -                      | client-left: the upstream is aborted at once               |
+// | stays                 | dies inside its answer | cut: the client's socket is reset, never ended cleanly     |
+// | stays                 | dies or is late before | unanswered: 502 or 504; it may have done the work          |
+// | stays                 | can't be reached       | unsent: 502 or 504; it provably did nothing                |
+// | reads nothing for long| -                      | client-left                                                |
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import type { Dispatcher } from 'undici'
+import { AddressError } from './address.ts'
+import { toClientHeaders } from './headers.ts'
+import { lineOf } from './line.ts'
+import { Refusal } from './refusal.ts'
+
+export type Outcome = 'complete' | 'client-left' | 'cut' | 'unanswered' | 'unsent'
+
+export type Watcher = {
+  head(status: number, headers: IncomingHttpHeaders): void
+  data(chunk: Buffer): void
+  /** Called once, last. `refusal` is what the client is to be told, where nothing was sent to it yet. */
+  end(outcome: Outcome, error: Error | null, refusal: Refusal | null): void
+}
+
+export class Relay implements Dispatcher.DispatchHandler {
+  readonly #response: ServerResponse
+  readonly #watcher: Watcher
+  readonly #stallMs: number
+  #control: Dispatcher.DispatchController | undefined
+  #stall: NodeJS.Timeout | undefined
+  #isStarted = false
+  #isAnswered = false
+  #isEnded = false
+  #hasClientLeft = false
+
+  /** @param stallMs How long a client may leave bytes unread. */
+  constructor(response: ServerResponse, watcher: Watcher, stallMs: number) {
+    this.#response = response
+    this.#watcher = watcher
+    this.#stallMs = stallMs
+    response.on('close', () => this.#closed())
+    response.on('drain', () => this.#drained())
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#control = controller
+    if (this.#hasClientLeft) controller.abort(new Error('the client left'))
+    else this.#isStarted = true
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    if (status < 200) return // Early hints and the like are between the upstream and us.
+    this.#isAnswered = true
+    const raw = controller.rawHeaders as (Buffer | string)[]
+    this.#response.writeHead(status, toClientHeaders(raw))
+    this.#watcher.head(status, headers)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#response.write(chunk)) this.#pause(controller)
+    this.#watcher.data(chunk)
+  }
+
+  onResponseEnd(): void {
+    clearTimeout(this.#stall)
+    this.#response.end()
+    this.#finish('complete', null, null)
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    clearTimeout(this.#stall)
+    if (this.#hasClientLeft) return this.#finish('client-left', null, null)
+    if (this.#isAnswered) {
+      reset(this.#response)
+      return this.#finish('cut', error, null)
+    }
+    this.#finish(this.#isStarted ? 'unanswered' : 'unsent', error, toRefusal(error))
+  }
+
+  #finish(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#watcher.end(outcome, error, refusal)
+  }
+
+  #closed(): void {
+    clearTimeout(this.#stall)
+    if (this.#response.writableFinished || this.#isEnded) return
+    this.#hasClientLeft = true
+    this.#control?.abort(new Error('the client left'))
+  }
+
+  #pause(controller: Dispatcher.DispatchController): void {
+    controller.pause()
+    this.#stall ??= setTimeout(() => this.#response.destroy(), this.#stallMs)
+  }
+
+  #drained(): void {
+    clearTimeout(this.#stall)
+    this.#stall = undefined
+    this.#control?.resume()
+  }
+}
+
+/** A clean end would be taken for a whole answer. Over TCP a reset says it; over a line the missing last chunk does. */
+function reset(response: ServerResponse): void {
+  const { socket } = response
+  if (socket instanceof Socket && lineOf(socket) === undefined) socket.resetAndDestroy()
+  else response.destroy()
+}
+
+const timeoutCodes = ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']
+
+/** The cause's own text stays in the log: it may name addresses. */
+function toRefusal(error: Error & { code?: string }): Refusal {
+  if (error instanceof AddressError) return new Refusal('upstream/address')
+  return new Refusal(
+    timeoutCodes.includes(error.code ?? '') ? 'upstream/timeout' : 'upstream/failed',
+  )
+}

@@ -1,0 +1,121 @@
+// The role's own routes, behind the front door: for people and for other roles. Model calls don't come here.
+import { json, Router } from 'express'
+import type { DatabasePool } from 'slonik'
+import { z } from 'zod'
+import type { Access } from '#kernel/access.ts'
+import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
+import { parse } from '#kernel/parse.ts'
+import type { UserClaims, Verifier } from '#kernel/tokens.ts'
+import type { Vault } from '#kernel/vault.ts'
+import { NewProvider, type UsageRow } from './api.ts'
+import { fault } from './errors.ts'
+import type { Ledger } from './ledger.ts'
+import { addProvider, readProviders, removeProvider, tryProvider } from './provider-store.ts'
+import type { Providers } from './providers.ts'
+import { readLoopUsage, readRecord, toUsage } from './record.ts'
+import type { Sandboxes } from './sandboxes.ts'
+import { sumUsage, type UsageSums } from './sql/calls.ts'
+
+type Deps = {
+  db: DatabasePool
+  vault: Vault
+  providers: Providers
+  sandboxes: Sandboxes
+  ledger: Ledger
+  verify: Verifier
+  access: Access
+  now: () => Date
+}
+
+const UsageQuestion = z.strictObject({
+  days: z.coerce.number().int().min(1).max(90).default(7),
+  loop: z.string().min(1).max(100).optional(),
+})
+const usageRowsMax = 5_000
+const dayMs = 86_400_000
+
+export function proxyRoutes(deps: Deps): Router {
+  const { access } = deps
+  const assertProvider = (
+    claims: UserClaims,
+    verb: 'create' | 'read' | 'test' | 'delete',
+    id: string,
+  ) => access.assert(claims, `provider:${verb}`, { type: 'Provider', id, org: claims.org })
+
+  return Router()
+    .use(withCaller(deps.verify))
+    .post('/api/providers', json({ limit: '256kb' }), async (request, response) => {
+      const claims = userOf(response)
+      const parsed = parse(NewProvider, request.body)
+      if (!parsed.ok) throw fault('provider/invalid', { problems: parsed.problems.map(withoutKey) })
+      assertProvider(claims, 'create', parsed.value.name)
+      response
+        .status(201)
+        .json(await addProvider(parsed.value, { org: claims.org, user: claims.sub }, deps))
+    })
+    .get('/api/providers', async (_request, response) => {
+      const claims = userOf(response)
+      assertProvider(claims, 'read', '*')
+      response.json({ items: await readProviders(claims.org, deps), cursor: null })
+    })
+    .delete('/api/providers/:name', async (request, response) => {
+      const claims = userOf(response)
+      assertProvider(claims, 'delete', request.params.name)
+      await removeProvider(claims.org, request.params.name, deps)
+      response.status(204).end()
+    })
+    .post('/api/providers/:name/test', async (request, response) => {
+      const claims = userOf(response)
+      assertProvider(claims, 'test', request.params.name)
+      response.json(await tryProvider(claims.org, request.params.name, deps))
+    })
+    .get('/api/usage', async (request, response) => {
+      const claims = userOf(response)
+      access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })
+      const parsed = parse(UsageQuestion, { ...request.query })
+      if (!parsed.ok) throw fault('usage/invalid', { problems: parsed.problems })
+      response.json(await readUsage(claims.org, parsed.value, deps))
+    })
+    .get('/internal/sandboxes/:id/record', async (request, response) => {
+      serviceOf(response, 'spool', 'weaver')
+      const { id } = request.params
+      response.json(await readRecord(id, deps.sandboxes.find(id), deps))
+    })
+    .get('/internal/loops/:id/usage', async (request, response) => {
+      serviceOf(response, 'spool')
+      response.json(await readLoopUsage(request.params.id, deps))
+    })
+}
+
+/** A refused key must not come back in the answer that refuses it. */
+const withoutKey = <Problem extends { path: string; message: string }>({
+  path,
+  message,
+  ...rest
+}: Problem) =>
+  path === 'key' || path === '(root)' ? { path, message } : { path, message, ...rest }
+
+/** What is not in the table yet is missing from it: this page may lag, the records of passes may not. */
+async function readUsage(
+  org: string,
+  { days, loop }: z.infer<typeof UsageQuestion>,
+  { db, ledger, now }: Deps,
+): Promise<UsageRow[]> {
+  await ledger.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
+  const since = new Date(Math.floor(now().getTime() / dayMs - days + 1) * dayMs)
+  const rows = await db.any(sumUsage(org, since, loop ?? null, usageRowsMax))
+  return rows.map(toUsageRow)
+}
+
+const toUsageRow = (row: UsageSums): UsageRow => ({
+  day: row.day,
+  provider: row.provider,
+  model: row.model,
+  loop: row.loop,
+  isRehearsal: row.is_rehearsal,
+  calls: row.calls,
+  usage: toUsage(row),
+  costNanoUsd: row.cost_nano_usd,
+  unpricedCalls: row.unpriced_calls,
+  estimatedCalls: row.estimated_calls,
+})

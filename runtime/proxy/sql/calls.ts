@@ -1,0 +1,105 @@
+import { sql } from 'slonik'
+import { z } from 'zod'
+import type { Position } from '../segments.ts'
+
+/**
+ * Takes lines of the ledger, as JSON. An end replaces a beginning; nothing replaces an end, so a line that
+ * comes twice changes nothing.
+ */
+export const upsertCalls = (rows: string) => sql.unsafe`
+  insert into proxy.calls
+  select * from json_populate_recordset(null::proxy.calls, ${rows}::json)
+  on conflict (id) do update set
+    state = excluded.state, status = excluded.status,
+    input_tokens = excluded.input_tokens, cached_tokens = excluded.cached_tokens,
+    cache_write_tokens = excluded.cache_write_tokens, output_tokens = excluded.output_tokens,
+    cost_nano_usd = excluded.cost_nano_usd, is_priced = excluded.is_priced,
+    stop_reason = excluded.stop_reason, tool_calls = excluded.tool_calls,
+    ended_at = excluded.ended_at, first_byte_ms = excluded.first_byte_ms,
+    error = excluded.error, code = excluded.code, text = excluded.text,
+    retry_after_s = excluded.retry_after_s
+  where calls.state = 'begun' and excluded.state <> 'begun'`
+
+export const moveShipped = (journal: string, { segment, offset }: Position) => sql.unsafe`
+  insert into proxy.shipped (journal, segment, byte_offset) values (${journal}, ${segment}, ${offset})
+  on conflict (journal) do update set segment = excluded.segment, byte_offset = excluded.byte_offset`
+
+const ShippedRow = z.object({ segment: z.number(), byte_offset: z.number() })
+export const findShipped = (journal: string) =>
+  sql.type(ShippedRow)`select segment, byte_offset from proxy.shipped where journal = ${journal}`
+
+const sums = sql.fragment`
+  coalesce(sum(input_tokens), 0)::bigint as input_tokens,
+  coalesce(sum(cached_tokens), 0)::bigint as cached_tokens,
+  coalesce(sum(cache_write_tokens), 0)::bigint as cache_write_tokens,
+  coalesce(sum(output_tokens), 0)::bigint as output_tokens,
+  coalesce(sum(cost_nano_usd), 0)::bigint as cost_nano_usd`
+const Sums = z.object({
+  input_tokens: z.number(),
+  cached_tokens: z.number(),
+  cache_write_tokens: z.number(),
+  output_tokens: z.number(),
+  cost_nano_usd: z.number(),
+})
+export type Sums = z.infer<typeof Sums>
+
+const SandboxSums = Sums.extend({ calls: z.number(), last_at: z.number().nullable() })
+export const sumSandbox = (sandbox: string) => sql.type(SandboxSums)`
+  select ${sums}, count(*) filter (where state <> 'denied') as calls,
+    max(greatest(began_at, ended_at)) as last_at
+  from proxy.calls where sandbox = ${sandbox}`
+
+export const sumLoop = (loop: string) =>
+  sql.type(Sums)`select ${sums} from proxy.calls where loop = ${loop}`
+
+const LastRow = z.object({
+  state: z.enum(['begun', 'settled', 'estimated', 'denied']),
+  status: z.number().nullable(),
+  stop_reason: z.string().nullable(),
+  tool_calls: z.number(),
+  text: z.string(),
+  error: z.string().nullable(),
+  code: z.string().nullable(),
+  retry_after_s: z.number().nullable(),
+})
+export type LastRow = z.infer<typeof LastRow>
+
+const lastColumns = sql.fragment`state, status, stop_reason, tool_calls, text, error, code, retry_after_s`
+
+export const findLastEnded = (sandbox: string) => sql.type(LastRow)`
+  select ${lastColumns} from proxy.calls where sandbox = ${sandbox} and ended_at is not null
+  order by began_at desc, ended_at desc limit 1`
+
+export const findLastDenied = (sandbox: string) => sql.type(LastRow)`
+  select ${lastColumns} from proxy.calls where sandbox = ${sandbox} and state = 'denied'
+  order by began_at desc limit 1`
+
+const SpentRow = z.object({ sandbox: z.string(), tokens: z.number(), nano_usd: z.number() })
+/** What sandboxes have spent that may still be at work; the newest ones when there are many. */
+export const sumSpent = (since: Date, rowsMax: number) => sql.type(SpentRow)`
+  select sandbox, sum(input_tokens + output_tokens)::bigint as tokens, sum(cost_nano_usd)::bigint as nano_usd
+  from proxy.calls where sandbox is not null and began_at > ${sql.timestamp(since)}
+  group by sandbox order by max(began_at) desc limit ${rowsMax}`
+
+const UsageSums = Sums.extend({
+  day: z.string(),
+  provider: z.string().nullable(),
+  model: z.string(),
+  loop: z.string().nullable(),
+  is_rehearsal: z.boolean(),
+  calls: z.number(),
+  unpriced_calls: z.number(),
+  estimated_calls: z.number(),
+})
+export type UsageSums = z.infer<typeof UsageSums>
+
+/** `loop` null = all loops, and calls without one. */
+export const sumUsage = (org: string, since: Date, loop: string | null, rowsMax: number) =>
+  sql.type(UsageSums)`
+    select to_char(began_at at time zone 'utc', 'YYYY-MM-DD') as day, provider, model, loop, is_rehearsal,
+      ${sums}, count(*) as calls, count(*) filter (where not is_priced) as unpriced_calls,
+      count(*) filter (where state = 'estimated') as estimated_calls
+    from proxy.calls
+    where org = ${org} and began_at >= ${sql.timestamp(since)} and state in ('settled', 'estimated')
+      and (${loop}::text is null or loop = ${loop})
+    group by 1, 2, 3, 4, 5 order by 1 desc, 2, 3, 4 limit ${rowsMax}`

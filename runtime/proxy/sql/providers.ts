@@ -1,0 +1,48 @@
+import { sql } from 'slonik'
+import { z } from 'zod'
+import type { Sealed } from '#kernel/vault.ts'
+import type { Provider } from '../api.ts'
+
+const Row = z.object({
+  id: z.string(),
+  org: z.string(),
+  name: z.string(),
+  kind: z.enum(['anthropic', 'openai']),
+  base_url: z.string(),
+  allow_private: z.boolean(),
+  models: z.array(z.string()),
+  wrapped_key: z.instanceof(Buffer),
+  ciphertext: z.instanceof(Buffer),
+  created_at: z.number(),
+})
+export type ProviderRow = z.infer<typeof Row>
+
+const columns = sql.fragment`
+  id, org, name, kind, base_url, allow_private, models, wrapped_key, ciphertext, created_at`
+
+/** Oldest first: of two that list a model, the one that was there before serves it. */
+export const listProviders = (rowsMax: number) =>
+  sql.type(Row)`select ${columns} from proxy.providers order by created_at, name limit ${rowsMax}`
+
+type NewRow = Omit<Provider, 'kind' | 'createdAt' | 'lastUsedAt'> &
+  Sealed & { kind: 'anthropic' | 'openai'; org: string; user: string }
+
+/** Inserts, or answers no row when the name is in use. */
+export const insertProvider = (row: NewRow, now: Date) => sql.type(Row)`
+  insert into proxy.providers
+    (org, name, kind, base_url, allow_private, models, wrapped_key, ciphertext, created_by, created_at)
+  values (${row.org}, ${row.name}, ${row.kind}, ${row.baseUrl}, ${row.allowPrivate},
+    ${sql.array([...row.models], 'text')}, ${sql.binary(row.wrappedKey)}, ${sql.binary(row.ciphertext)},
+    ${row.user}, ${sql.timestamp(now)})
+  on conflict (org, name) do nothing
+  returning ${columns}`
+
+export const deleteProvider = (org: string, name: string) =>
+  sql.type(
+    Row,
+  )`delete from proxy.providers where org = ${org} and name = ${name} returning ${columns}`
+
+const UsedRow = z.object({ name: z.string(), last_at: z.number() })
+export const findLastUsed = (org: string) => sql.type(UsedRow)`
+  select provider as name, max(began_at) as last_at from proxy.calls
+  where org = ${org} and provider is not null group by provider`

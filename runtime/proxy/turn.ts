@@ -1,0 +1,51 @@
+import type { NewTurn } from '../threads/api.ts'
+import type { Caller } from './caller.ts'
+import { type BegunLine, toStored } from './ledger-line.ts'
+import type { Answer } from './wires/answer.ts'
+
+type Parts = {
+  begun: BegunLine
+  caller: Caller
+  body: Buffer
+  session: string | null
+  answer: Answer
+}
+
+/** What threads is told of a call. Calls of one sandbox are one thread, else calls of one session of one key. */
+export function toTurn({ begun, caller, body, session, answer }: Parts): NewTurn {
+  const { id, org, user, loop, pass, attempt, wire, model, is_rehearsal, began_at } = begun
+  return {
+    call: id,
+    org,
+    user,
+    loop,
+    pass,
+    attempt,
+    session: caller.sandbox?.sub ?? `${caller.key}:${session ?? 'default'}`,
+    wire,
+    model,
+    isRehearsal: is_rehearsal,
+    at: began_at,
+    request: body.toString(),
+    answer: {
+      text: toStored(answer.text),
+      toolCalls: answer.toolCalls.map(({ id, name, input }) => ({
+        id: toStored(id),
+        name: toStored(name),
+        input: toStored(input),
+      })),
+    },
+  }
+}
+
+// What agents name their session with, in the order of preference.
+const sessionHeaders = ['x-claude-code-session-id', 'session-id', 'x-session-id']
+const sessionCharsMax = 200
+
+export function readSession(headers: NodeJS.Dict<string | string[]>): string | null {
+  for (const name of sessionHeaders) {
+    const value = headers[name]
+    if (typeof value === 'string' && value !== '') return value.slice(0, sessionCharsMax)
+  }
+  return null
+}

@@ -1,0 +1,101 @@
+// Conversations on their way to threads: a local file, sent in the background. Threads may be away for long, and a
+// conversation is worth less than a call: beyond its size the oldest go, counted.
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Fault } from '#kernel/fault.ts'
+import type { Logger } from '#kernel/log.ts'
+import type { Peers } from '#kernel/peers.ts'
+import { startRepeating } from '#kernel/repeat.ts'
+import type { NewTurn } from '../threads/api.ts'
+import type { ProxyConfig } from './config.ts'
+import { openSegments, type Position } from './segments.ts'
+
+export type Turns = AsyncDisposable & {
+  /** Never throws: what can't be kept is counted. */
+  hand(turn: NewTurn): void
+  /** Turns and bytes that will never arrive. */
+  dropped(): { turns: number; bytes: number }
+}
+
+type Options = { folder: string; config: ProxyConfig['turns']; peers: Peers; log: Logger }
+
+const batchBytesMax = 1024 * 1024
+const failuresPerLine = 60 // Threads being away is told in the log once a minute, not at each try.
+
+export async function startTurns({ folder, config, peers, log }: Options): Promise<Turns> {
+  await using starting = new AsyncDisposableStack()
+  const segments = starting.use(openSegments({ ...config, folder, name: 'turns', syncMs: null }))
+  const offsetFile = join(folder, 'turns-sent.json')
+  let sent = readOffset(offsetFile) ?? segments.start()
+  const dropped = { turns: 0, bytes: 0 }
+  let failures = 0
+
+  const send = async (text: string, signal: AbortSignal) => {
+    try {
+      const json = JSON.parse(text) as NewTurn
+      const call = { method: 'POST', path: '/internal/turns', json, signal } as const
+      await (await peers.call('threads', call)).body.dump()
+    } catch (error) {
+      const isRefused = error instanceof Fault && [400, 413, 422].includes(error.status)
+      if (!isRefused && !(error instanceof SyntaxError)) throw error
+      dropped.turns += 1 // It would be refused the next time as well.
+      log.warn({ error }, 'a conversation is refused by threads')
+    }
+  }
+
+  const sendAll = async (signal: AbortSignal) => {
+    for (;;) {
+      const { lines, next } = await segments.read(sent, batchBytesMax)
+      if (lines.length === 0) return
+      for (const line of lines) await send(line, signal)
+      sent = next
+      // Not in step with what was sent after a crash: threads takes a turn twice without harm.
+      await writeFile(offsetFile, JSON.stringify(next), { mode: 0o600 })
+      segments.discardBefore(next.segment)
+    }
+  }
+
+  const work = async (signal: AbortSignal) => {
+    try {
+      await sendAll(signal)
+      failures = 0
+    } catch (error) {
+      if (!signal.aborted && failures++ % failuresPerLine === 0)
+        log.warn({ error }, 'conversations wait for threads')
+    }
+  }
+
+  const dropOldest = () => {
+    const before = segments.bytes()
+    segments.discardBefore(segments.start().segment + 1)
+    dropped.bytes += before - segments.bytes()
+    log.warn({ ...dropped }, 'the oldest conversations are dropped: threads is too far behind')
+  }
+
+  starting.use(startRepeating(work, config.shipMs, log))
+  const started = starting.move()
+  return {
+    hand(turn) {
+      const text = JSON.stringify(turn)
+      try {
+        if (text.length > config.turnBytesMax) throw new Error('the conversation is too large')
+        segments.append(text)
+        if (segments.bytes() > config.backlogBytesMax) dropOldest()
+      } catch (error) {
+        dropped.turns += 1
+        log.warn({ error, call: turn.call }, 'a conversation is not kept')
+      }
+    },
+    dropped: () => ({ ...dropped }),
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  }
+}
+
+function readOffset(path: string): Position | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Position
+  } catch {
+    return undefined // None yet, or torn: all that is kept is sent again.
+  }
+}

@@ -1,0 +1,11 @@
+// A plan is a markdown file; its boxes are its items.
+
+// `- [ ] x`, `* [x] y`, `1. [ ] z`, indented or quoted. Boxes in code fences count too: a fence must not hide work.
+const box = /^[ \t]*(?:>[ \t]*)*(?:[-*+]|\d{1,9}[.)])[ \t]+\[([^\]\n]?)\](?=\s|$)/gm
+
+/** How many items are open. A plan that is gone, or has no box at all, counts as one open item. */
+export function countOpenItems(plan: string | null): number {
+  const marks = [...(plan ?? '').matchAll(box)].map(([, mark]) => mark)
+  if (marks.length === 0) return 1
+  return marks.filter((mark) => mark !== 'x' && mark !== 'X').length
+}

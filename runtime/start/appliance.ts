@@ -1,0 +1,122 @@
+// Puts the whole together: state, keys, programs for other uids, database, rehearsal model, roles. Disposing drains it
+// all in the opposite order.
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createLog, type Logger } from '#kernel/log.ts'
+import { toText } from '#kernel/parse.ts'
+import type { LoginLink, Status } from '../auth/api.ts'
+import { type Config, loadConfig } from './config.ts'
+import { migrateAll, startEmbedded, useExternal } from './database.ts'
+import { loadKeys } from './keys.ts'
+import { openLogFile } from './log-file.ts'
+import type { Options } from './options.ts'
+import { prepareReadable, type Readable } from './readable.ts'
+import { startRehearsal } from './rehearsal.ts'
+import { type StartedRoles, startRoles } from './roles.ts'
+import { holdState, prepareState, type StateFolder, writePrivate } from './state.ts'
+
+export type Appliance = AsyncDisposable & {
+  url: string | null
+  proxyUrl: string | null
+  state: StateFolder
+  agents: Readable['agents']
+  createLoginLink(): Promise<LoginLink | null>
+}
+
+/** Thrown for what the user can mend: exit code 2. */
+export class UsageError extends Error {}
+
+const app = fileURLToPath(new URL('../../', import.meta.url))
+const version = '0.1.0'
+
+export async function startAppliance(options: Options): Promise<Appliance> {
+  await using starting = new AsyncDisposableStack()
+  const state = prepareState(options.state, process.getuid!())
+  starting.use(await holdState(state))
+  const keys = loadKeys(state.folder('keys'))
+  const readable = prepareReadable(join(state.path, 'readable'))
+  const config = configOf(options, state, readable)
+  const log = createLog(config.log.level, openLogFile(state.folder('logs')))
+  const database = starting.use(
+    options.database === undefined
+      ? await startEmbedded(state, join(readable.path, 'postgres'), log)
+      : await useExternal(options.database),
+  )
+  await migrateAll(database, options.roles)
+  if (options.roles.includes('proxy')) {
+    const { url, keyFile } = starting.use(
+      await startRehearsal(state.folder('rehearsal'), keys.rehearsalKeyFile, log),
+    )
+    config.proxy.rehearsal = { url, keyFile }
+  }
+  const { status, startedWith } = statusOf(config)
+  const roles = starting.use(
+    await startRoles({ config, roles: options.roles, database, keys, state, log, status }),
+  )
+  startedWith(roles)
+  const { url, proxyUrl } = status()
+  writeInstance(state, url, proxyUrl)
+  starting.defer(() => rmSync(join(state.path, 'instance.json'), { force: true }))
+  const auth = roles.started.get('auth')
+  const all = starting.move()
+  return {
+    url: url || null,
+    proxyUrl: proxyUrl || null,
+    state,
+    agents: readable.agents,
+    createLoginLink: async () =>
+      auth && 'createLoginLink' in auth ? (auth as AuthRole).createLoginLink() : null,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
+}
+
+type AuthRole = { createLoginLink(): Promise<LoginLink> }
+
+function configOf(options: Options, state: StateFolder, readable: Readable): Mutable<Config> {
+  const run = join(state.run, 'sandboxes')
+  mkdirSync(run, { recursive: true, mode: 0o755 })
+  const places = {
+    state: state.path,
+    run: state.run,
+    keys: join(state.path, 'keys'),
+    readable: readable.path,
+    app,
+  }
+  const parsed = loadConfig(options, places)
+  if (!parsed.ok)
+    throw new UsageError(`The configuration is not right:\n${toText(parsed.problems)}`)
+  return parsed.value
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends object | null ? Mutable<T[K]> : T[K] }
+
+/** What `GET /api/status` answers. Roles are known once they are started; before that, none is up. */
+function statusOf(config: Config) {
+  const startedAt = new Date().toISOString()
+  let running: StartedRoles | undefined
+  const status = (): Status => ({
+    version,
+    startedAt,
+    url: running?.started.has('auth') ? running.urls.get('auth')!.origin : '',
+    proxyUrl: running?.started.has('proxy') ? publicUrl(running.started.get('proxy')!) : '',
+    roles: Object.keys(config)
+      .filter((name) => name !== 'peers' && name !== 'log')
+      .map((role) => ({ role, up: running?.urls.has(role as never) ?? false })),
+  })
+  const startedWith = (roles: StartedRoles) => {
+    running = roles
+  }
+  return { status, startedWith }
+}
+
+// The proxy's `url` is its routes for other roles; model traffic has a port of its own.
+const publicUrl = (proxy: object) => ('modelUrl' in proxy ? (proxy.modelUrl as URL).origin : '')
+
+/** Lets `treadle` commands find this process. */
+function writeInstance(state: StateFolder, url: string, proxyUrl: string): void {
+  const instance = { url, proxyUrl, pid: process.pid, startedAt: new Date().toISOString() }
+  writePrivate(join(state.path, 'instance.json'), JSON.stringify(instance))
+}
+
+export type { Logger }

@@ -1,0 +1,73 @@
+// Before `npm start` and `npm test`: installs what is missing, and nothing when all is there. Plain JavaScript for
+// Node 20, without packages: it runs before there are any. Progress goes to stderr, so that stdout stays the program's.
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const stamp = join(root, 'node_modules/.treadle.json')
+const wantsDev = process.argv.includes('--dev')
+const lock = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex')
+const omit = wantsDev ? [] : ['--omit=dev']
+// Install scripts stay off: none is needed, and a package's script is the usual way in for a stolen one.
+const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+
+if (!isInstalled()) {
+  const node = join(root, 'node_modules/.bin/node')
+  await run(
+    process.execPath,
+    ['ci', ...omit],
+    wantsDev ? 'all packages' : 'the packages it runs on',
+  )
+  // npm leaves out an optional package whose engine is newer than the Node it runs on: the pi agent asks for 22.
+  // Node 26 has just come with the others, so npm runs again on that. Without pi all else works.
+  if (!existsSync(join(root, 'node_modules/@earendil-works/pi-coding-agent'))) {
+    await run(node, ['install', '--no-save', ...omit], 'the pi agent').catch((error) =>
+      say(`${error.message} The demo then uses the built-in agent in its place.`),
+    )
+  }
+  writeFileSync(stamp, JSON.stringify({ lock, dev: wantsDev }))
+}
+
+function isInstalled() {
+  try {
+    const found = JSON.parse(readFileSync(stamp, 'utf8'))
+    return (
+      found.lock === lock &&
+      (found.dev || !wantsDev) &&
+      existsSync(join(root, 'node_modules/.bin/node'))
+    )
+  } catch {
+    return false // No stamp, or half of one: install again.
+  }
+}
+
+async function run(node, args, what) {
+  const startedAt = Date.now()
+  const seconds = () => `${Math.round((Date.now() - startedAt) / 1_000)} s`
+  say(`Installing ${what} ...`)
+  const ticking = setInterval(() => say(`  still installing ${what} (${seconds()})`), 10_000)
+  const child = spawn(node, [npm(), ...args, ...flags], { cwd: root, stdio: ['ignore', 2, 2] })
+  const code = await new Promise((resolve) => child.once('error', resolve).once('exit', resolve))
+  clearInterval(ticking)
+  if (code !== 0)
+    throw new Error(`Installing ${what} failed (${code instanceof Error ? code.message : code}).`)
+  say(`Installed ${what} in ${seconds()}.`)
+}
+
+function npm() {
+  const { npm_execpath: given } = process.env
+  if (given && /npm-cli\.js$/.test(given)) return given
+  return createRequire(join(process.execPath, '../../lib/node_modules/npm/package.json')).resolve(
+    'npm/bin/npm-cli.js',
+  )
+}
+
+function say(text) {
+  process.stderr.write(`${text}\n`)
+}

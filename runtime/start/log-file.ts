@@ -1,0 +1,12 @@
+import { existsSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { destination } from 'pino'
+
+const bytesMax = 32 * 1024 * 1024 // Two of them are kept: enough for days, never a full disk.
+
+/** `treadle.log` in the folder. Begun anew at a start that finds it grown; the one before it is kept. */
+export function openLogFile(folder: string) {
+  const path = join(folder, 'treadle.log')
+  if (existsSync(path) && statSync(path).size > bytesMax) renameSync(path, `${path}.1`)
+  return destination({ dest: path, mode: 0o600, sync: false, minLength: 0, append: true })
+}

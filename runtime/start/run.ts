@@ -1,0 +1,56 @@
+import { createLog } from '#kernel/log.ts'
+import { type Appliance, startAppliance, UsageError } from './appliance.ts'
+import { runDemo } from './demo.ts'
+import type { Options } from './options.ts'
+import { createJsonReport, createTextReport, type Report } from './report.ts'
+import { stopAsked } from './stop.ts'
+import { createOwnerClient, startWatching } from './watch.ts'
+
+const drainMsMax = 10_000 // Promised to whoever stops us; what is not drained by then goes on at the next start.
+
+/** The whole life of the process. Answers its exit code. */
+export async function runUntilStopped(options: Options): Promise<number> {
+  const startedAt = performance.now()
+  const stop = stopAsked()
+  const write = (line: string) => void process.stdout.write(`${line}\n`)
+  const report = options.json ? createJsonReport(write) : createTextReport(write)
+  try {
+    const appliance = await startAppliance(options)
+    await using running = new AsyncDisposableStack()
+    running.use(appliance)
+    await announce(appliance, report, performance.now() - startedAt)
+    if (appliance.url && options.roles.includes('spool')) running.use(watch(appliance, report))
+    if (appliance.url && options.demo) await runDemo(appliance, report)
+    const why = await stop
+    report.say(`Stopping (${why}) ...`)
+    setTimeout(giveUp, drainMsMax).unref()
+  } catch (error) {
+    process.stderr.write(`${toMessage(error)}\n`)
+    return error instanceof UsageError ? 2 : 1
+  }
+  report.say('Stopped. What was under way goes on at the next start.')
+  return 0
+}
+
+function giveUp(): void {
+  process.stderr.write(
+    `Not drained in ${drainMsMax / 1_000} s; leaving. The next start picks up what is open.\n`,
+  )
+  process.exit(1)
+}
+
+async function announce(appliance: Appliance, report: Report, startMs: number): Promise<void> {
+  const { url, proxyUrl, state } = appliance
+  const link = await appliance.createLoginLink()
+  report.ready({ url, proxyUrl, signInLink: link?.url ?? null, state: state.path }, startMs)
+}
+
+function watch({ url, state }: Appliance, report: Report): AsyncDisposable {
+  const quiet = createLog('silent', process.stderr) // A broken stream is followed again: nobody needs a line.
+  return startWatching(createOwnerClient(url!, state.path), report.seen, quiet)
+}
+
+const toMessage = (error: unknown) =>
+  error instanceof UsageError
+    ? error.message
+    : `Treadle could not start: ${(error as Error)?.stack ?? error}`

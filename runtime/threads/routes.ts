@@ -1,0 +1,87 @@
+import { json, type RequestHandler, type Response, Router } from 'express'
+import type { Resource } from '#kernel/access.ts'
+import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
+import { parse } from '#kernel/parse.ts'
+import type { RoleDeps } from '#kernel/role.ts'
+import type { UserClaims } from '#kernel/tokens.ts'
+import { NewTurn } from './api.ts'
+import { ask } from './away.ts'
+import { fault } from './errors.ts'
+import { readHits, readMessages, readThreads } from './read.ts'
+import { MessagesQuery, parseQuery, SearchQuery, ThreadsQuery } from './requests.ts'
+import type { Scope } from './sql/search.ts'
+import { findThread } from './sql/threads.ts'
+import { storeTurn } from './store.ts'
+import { toStorable } from './text.ts'
+import { toThread } from './thread.ts'
+
+type Deps = Pick<RoleDeps, 'db' | 'log' | 'verify' | 'access'>
+
+const turnBytesMax = '33mb' // A request of 32 MiB, the proxy's own bound, and the rest of a turn.
+const inFlightMax = 8 // Each may hold a body of that size in memory.
+
+export const threadsRoutes = (deps: Deps) =>
+  Router().use(withCaller(deps.verify), turnRoutes(deps), readRoutes(deps))
+
+const turnRoutes = ({ db, log }: Deps) =>
+  Router()
+    .use('/internal/turns', onlyForProxy, bounded(inFlightMax), json({ limit: turnBytesMax }))
+    .post('/internal/turns', async (request, response) => {
+      const parsed = parse(NewTurn, request.body)
+      if (!parsed.ok) throw fault('threads/invalid', { problems: parsed.problems })
+      response.json(await ask(storeTurn(db, parsed.value, log)))
+    })
+
+const readRoutes = ({ db, access }: Deps) =>
+  Router()
+    .get('/api/threads', async (request, response) => {
+      const scope = scopeOf(access, response)
+      response.json(await ask(readThreads(db, scope, parseQuery(ThreadsQuery, request.query))))
+    })
+    .get('/api/threads/search', async (request, response) => {
+      const scope = scopeOf(access, response)
+      response.json(await ask(readHits(db, scope, parseQuery(SearchQuery, request.query))))
+    })
+    .get('/api/threads/:id', async (request, response) => {
+      const claims = userOf(response)
+      const query = parseQuery(MessagesQuery, request.query)
+      const id = toStorable(request.params.id)
+      const row = await ask(db.maybeOne(findThread(claims.org, id)))
+      if (!row) throw fault('threads/absent') // Also what belongs to another organisation.
+      access.assert(claims, 'thread:read', resourceOf(claims, row))
+      response.json(await ask(readMessages(db, toThread(row), query)))
+    })
+
+/** What of the organisation's threads a caller may read: all, or the caller's own. The policies say. */
+function scopeOf(access: Deps['access'], response: Response): Scope {
+  const claims = userOf(response)
+  const { org, sub } = claims
+  if (access.decide(claims, 'thread:read', resourceOf(claims)).allowed) return { org, user: null }
+  access.assert(claims, 'thread:read', resourceOf(claims, { id: '', user: sub }))
+  return { org, user: sub }
+}
+
+const resourceOf = ({ org }: UserClaims, thread?: { id: string; user: string }): Resource => ({
+  type: 'Thread',
+  org,
+  id: thread?.id ?? '',
+  ...(thread && { owner: thread.user }),
+})
+
+const onlyForProxy: RequestHandler = (_request, response, next) => {
+  serviceOf(response, 'proxy')
+  next()
+}
+
+/** Refuses what would be more than `most` at once, before its body is read. */
+function bounded(most: number): RequestHandler {
+  let inFlight = 0
+  return (_request, response, next) => {
+    if (inFlight >= most) throw fault('threads/busy')
+    inFlight += 1
+    response.once('close', () => {
+      inFlight -= 1
+    })
+    next()
+  }
+}

@@ -1,0 +1,49 @@
+// Starts what was planned, and watches it end.
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import type { StartPlan } from './plan.ts'
+
+export type Daemon = {
+  pid: number
+  /** Resolves when the daemon says that it listens; rejects when it ended before, with its last words. */
+  ready: Promise<void>
+  /** Resolves when the process that was started is gone; what it started may take a moment longer. */
+  ended: Promise<void>
+}
+
+/** Its standard input is a pipe that nobody writes to: when this process is gone, the daemon reads its end. */
+export function applyStart({ argv, env }: StartPlan, filterFile: string | null): Daemon {
+  const filter = filterFile === null ? null : openSync(filterFile, 'r')
+  const child = spawn(argv[0]!, argv.slice(1), {
+    cwd: '/',
+    env,
+    detached: true, // Its own session: Ctrl-C at a terminal ends treadle, which then ends its sandboxes in order.
+    stdio: ['pipe', 'pipe', 'pipe', ...(filter === null ? [] : [filter])],
+  })
+  if (filter !== null) closeSync(filter)
+  child.stdin!.on('error', () => {}) // It closes when the daemon ends; `ended` tells that.
+  const words = keepLastWords([child.stdout!, child.stderr!])
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+    child.once('error', () => resolve())
+  })
+  const ready = new Promise<void>((resolve, reject) => {
+    child.stdout!.on('data', () => words().includes('ready\n') && resolve())
+    child.once('close', (code, name) => reject(new Error(`ended with ${name ?? code}: ${words()}`)))
+    child.once('error', reject)
+  })
+  ready.catch(() => {}) // Whoever waits for it hears it; a daemon that ends later is no error here.
+  return { pid: child.pid ?? 0, ready, ended }
+}
+
+const wordsMax = 2_000 // An error and where it came from. The agent can write here too, so it is never more.
+
+function keepLastWords(streams: readonly NodeJS.ReadableStream[]): () => string {
+  let last = ''
+  for (const stream of streams) {
+    stream.on('data', (chunk: Buffer) => {
+      last = (last + chunk.toString('latin1')).slice(-wordsMax)
+    })
+  }
+  return () => last
+}

@@ -1,0 +1,106 @@
+// The local backend: one machine's namespaces, cgroups and folders. It makes and unmakes sandboxes, and knows nothing
+// of who asked for them or of the database.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Level } from '../api.ts'
+import type { WeaverConfig } from '../config.ts'
+import { fault } from '../errors.ts'
+import { makeFolders, removeFolder } from '../folders.ts'
+import { measureLevel } from '../level.ts'
+import { endAll, membersOf, toKey } from '../members.ts'
+import { openPod, type PodClient } from '../pod-client.ts'
+import { readProcess } from '../processes.ts'
+import { applyStart } from './apply.ts'
+import { applyCgroups, planCgroups, removeCgroups } from './cgroups.ts'
+import { makeEtc } from './etc.ts'
+import { findHost, type Host } from './host.ts'
+import { type Place, podSocketName, toPlace } from './place.ts'
+import { planStart } from './plan.ts'
+import { isFiltered, toFilter } from './seccomp.ts'
+
+export type Started = {
+  place: Place
+  backend: Level['backend']
+  level: Level
+  pod: PodClient
+  pid: number
+  /** What must go on when the agent is ended from outside: the walls and the daemon. */
+  spared: ReadonlySet<string>
+  /** Resolves when the daemon, and so the sandbox, is gone. */
+  ended: Promise<void>
+}
+
+export type Backend = {
+  host: Host
+  place(id: string, uid: number | null): Place
+  /**
+   * Makes everything and measures it. `onProcess` hears of the process before anything else happens to it.
+   * What fails half-way is the caller's to `remove`.
+   */
+  start(place: Place, isolation: 'namespaces' | 'none', onProcess: OnProcess): Promise<Started>
+  /** Ends every process and removes every trace. May be called in any state, and again. */
+  remove(place: Place, pid: number | null): Promise<void>
+}
+export type OnProcess = (pid: number, started: string) => Promise<unknown>
+
+export const etcName = 'etc' // Beside the sandboxes' folders; no id looks like it.
+
+export async function createBackend(config: WeaverConfig, privateFolder: string): Promise<Backend> {
+  const host = await findHost(config)
+  await mkdir(config.sandboxFolder, { recursive: true, mode: 0o711 })
+  await mkdir(config.runFolder, { recursive: true, mode: 0o711 })
+  const etcFolder = join(config.sandboxFolder, etcName)
+  makeEtc(etcFolder, host)
+  const filterFile = writeFilter(privateFolder)
+  const script = readFileSync(new URL('./unshare.sh', import.meta.url), 'utf8')
+  const given = { host, limits: config, readableFolder: config.readableFolder, etcFolder, script }
+
+  return {
+    host,
+    place: (id, uid) => toPlace(config, { id, uid, cgroups: planCgroups(host.cgroups, id) }),
+    async start(place, isolation, onProcess) {
+      makeFolders(place)
+      if (host.cgroups) applyCgroups(host.cgroups.version, place.cgroups, config)
+      const backend = isolation === 'none' ? 'none' : host.walls
+      const filter = backend === 'bubblewrap' ? filterFile : null
+      const hasFilter = filter !== null
+      const daemon = applyStart(planStart({ ...given, place, backend, hasFilter }), filter)
+      const known = onProcess(daemon.pid, readProcess(daemon.pid)?.started ?? '')
+      await Promise.all([known, within(daemon.ready, config.startMsMax)])
+      const spared = new Set(membersOf({ ...place, pid: daemon.pid }).map(toKey))
+      const pod = openPod(join(place.pod, podSocketName))
+      const limits = place.cgroups.length > 0 ? 'cgroup' : 'rlimits'
+      const level = await measureLevel(pod, { backend, limits, hasFilter })
+      return { place, backend, level, pod, pid: daemon.pid, spared, ended: daemon.ended }
+    },
+    remove: (place, pid) => remove(place, pid),
+  }
+}
+
+async function remove(place: Place, pid: number | null): Promise<void> {
+  await endAll({ ...place, pid })
+  await removeCgroups(place.cgroups)
+  await removeFolder(place.runFolder)
+  await removeFolder(place.folder)
+}
+
+/** Null on a machine whose system calls we have no numbers for: then the level has no seccomp, and says so. */
+function writeFilter(folder: string): string | null {
+  if (!isFiltered(process.arch)) return null
+  const file = join(folder, 'seccomp.bpf')
+  writeFileSync(file, toFilter(process.arch), { mode: 0o600 })
+  return file
+}
+
+async function within(ready: Promise<void>, msMax: number): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`not ready after ${msMax} ms`)), msMax)
+  try {
+    await Promise.race([ready, late])
+  } catch (cause) {
+    throw fault('weaver/no-start', { cause, detail: String(cause) })
+  } finally {
+    clearTimeout(timer)
+  }
+}

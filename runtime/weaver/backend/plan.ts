@@ -1,0 +1,98 @@
+// What is run to start a sandbox: pure functions from facts to argv. Each layer hands on to the next by exec, so the
+// process that is started keeps its id: join the cgroups, drop to the sandbox's user, raise the walls, set the
+// process limits, run the daemon.
+import { join } from 'node:path'
+import type { Level } from '../api.ts'
+import type { WeaverConfig } from '../config.ts'
+import { planBubblewrap } from './bubblewrap.ts'
+import type { Host } from './host.ts'
+import { inside, lineSocketName, type Place, podSocketName } from './place.ts'
+import { planUnshare } from './unshare.ts'
+
+// As pod/api.ts has it; a value of another role is not imported.
+const proxyPort = 7401
+
+/** Names the sandbox in its processes' environment, for the watchdog where nothing better tells them apart. */
+export const markName = 'TREADLE_SANDBOX'
+
+export type StartFacts = {
+  host: Host
+  place: Place
+  backend: Level['backend']
+  limits: Pick<
+    WeaverConfig,
+    'memoryBytesMax' | 'processesMax' | 'openFilesMax' | 'fileBytesMax' | 'temporaryBytesMax'
+  >
+  readableFolder: string
+  etcFolder: string
+  /** Text of unshare.sh. */
+  script: string
+  hasFilter: boolean
+}
+export type StartPlan = { argv: string[]; env: Record<string, string> }
+
+export function planStart(facts: StartFacts): StartPlan {
+  const daemon = [...planProcessLimits(facts), ...planDaemon(facts)]
+  const walled = { bubblewrap: planBubblewrap, unshare: planUnshare, none: planNoWalls }[facts.backend]
+  return {
+    argv: [...planJoin(facts.place.cgroups), ...planDrop(facts), ...walled(facts, daemon)],
+    env: planEnvironment(facts),
+  }
+}
+
+const planNoWalls = (_facts: StartFacts, daemon: readonly string[]) => [...daemon]
+
+/** From the first instruction on, all of it counts. A group that can't be joined ends the start. */
+function planJoin(cgroups: readonly string[]): string[] {
+  if (cgroups.length === 0) return []
+  const script = 'IFS=:; for file in $0; do echo $$ > "$file" || exit 70; done; exec "$@"'
+  return ['/bin/sh', '-c', script, cgroups.map((folder) => join(folder, 'cgroup.procs')).join(':')]
+}
+
+/** Before any namespace: mapped from root, the sandbox's user would be root outside. */
+function planDrop({ host, place: { uid } }: StartFacts): string[] {
+  const identity = uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
+  const bounds = uid === null ? [] : ['--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all']
+  return [host.programs.setpriv!, ...identity, ...bounds, '--no-new-privs', '--pdeathsig=KILL']
+}
+
+/**
+ * Limits of each single process. They are set inside the walls, for the kernel counts RLIMIT_NPROC in each user
+ * namespace apart (since 5.14): outside, it would count whatever else an ordinary user runs.
+ * Without a cgroup memory is bounded by RLIMIT_DATA, not RLIMIT_AS: V8 reserves far more addresses than it fills.
+ */
+function planProcessLimits({ host, backend, place, limits }: StartFacts): string[] {
+  const countsApart = backend !== 'none' || place.uid !== null
+  return [
+    host.programs.prlimit!,
+    '--core=0',
+    `--fsize=${limits.fileBytesMax}`,
+    `--nofile=${limits.openFilesMax}`,
+    ...(countsApart ? [`--nproc=${limits.processesMax}`] : []),
+    ...(place.cgroups.length === 0 ? [`--data=${limits.memoryBytesMax}`] : []),
+  ]
+}
+
+function planDaemon(facts: StartFacts): string[] {
+  const { readable, work, home, pod, line } = pathsSeen(facts)
+  return [
+    join(readable, 'node/bin/node'),
+    join(readable, 'app/runtime/pod/main.ts'),
+    ...['--socket', join(pod, podSocketName), '--line', join(line, lineSocketName)],
+    ...['--work', work, '--home', home],
+    ...(facts.backend === 'none' ? [] : ['--proxy-port', String(proxyPort), '--own-pid-namespace']),
+  ]
+}
+
+/** What the daemon hands on to all that it starts. No secret is among it. */
+function planEnvironment(facts: StartFacts): Record<string, string> {
+  const { readable, home, scratch } = pathsSeen(facts)
+  const folders = [join(readable, 'node/bin'), '/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
+  return { PATH: folders.join(':'), HOME: home, LANG: 'C.UTF-8', TMPDIR: scratch, [markName]: facts.place.id }
+}
+
+function pathsSeen({ backend, place, readableFolder }: StartFacts): Record<keyof typeof inside, string> {
+  if (backend !== 'none') return inside
+  const { work, home, scratch, pod, line } = place
+  return { readable: readableFolder, work, home, scratch, pod, line }
+}

@@ -1,0 +1,60 @@
+# Run by planUnshare as pid 1 of the new namespaces, as root of a user namespace that maps one harmless user.
+# Builds the sandbox's file system, turns into it, and runs the daemon as uid 1000 without capabilities.
+# It stays pid 1 on purpose: it collects what the agent's processes leave behind.
+set -eu
+root=$1 etc=$2 readable=$3 work=$4 home=$5 scratch=$6 pod=$7 line=$8 tmp_bytes=$9
+shift 9
+root_entries=$1 etc_entries=$2
+shift 2
+
+bind() { # SOURCE TARGET: the target is made in the image of the source.
+  if [ -d "$1" ]; then mkdir -p "$2"; elif [ ! -e "$2" ]; then : > "$2"; fi
+  mount --rbind "$1" "$2"
+}
+read_only() { # SOURCE TARGET, with every mount below it.
+  bind "$1" "$2"
+  findmnt -Rrno TARGET "$PWD/$2" | while read -r at; do mount -o remount,bind,ro,nosuid,nodev "$at"; done
+}
+
+mount -t tmpfs -o mode=755,size=1m,nosuid,nodev treadle "$root"
+cd "$root"
+mkdir proc dev dev/pts dev/shm tmp home opt run var old
+
+read_only /usr usr
+for entry in $root_entries; do
+  target=${entry#*=}
+  if [ -n "$target" ]; then ln -s "$target" ".${entry%%=*}"; else read_only "${entry%%=*}" "${entry#/}"; fi
+done
+read_only "$etc" etc
+for name in $etc_entries; do read_only "/etc/$name" "etc/$name"; done
+read_only "$readable" opt/treadle
+read_only "$line" run/line
+bind "$pod" run/treadle
+bind "$work" work
+bind "$home" home/agent
+bind "$scratch" var/tmp
+for at in run/treadle work home/agent var/tmp; do mount -o remount,bind,nosuid,nodev "$at"; done
+
+mount -t proc -o nosuid,nodev,noexec proc proc
+mount -t tmpfs -o "mode=1777,size=$tmp_bytes,nosuid,nodev" tmp tmp
+mount -t tmpfs -o mode=1777,size=64m,nosuid,nodev shm dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620,nosuid,noexec devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+for number in 0 1 2; do ln -s "/proc/self/fd/$number" "dev/$(echo stdin stdout stderr | cut -d' ' -f$((number + 1)))"; done
+for device in null zero full random urandom tty; do bind "/dev/$device" "dev/$device"; done
+
+pivot_root . old
+cd /
+umount -l /old
+rmdir /old
+mount -o remount,bind,ro,nosuid,nodev /
+
+ip link set lo up
+hostname sandbox
+# The one below is the last user namespace that this one may hold.
+echo 1 > /proc/sys/user/max_user_namespaces
+cd /work
+unshare --user --map-user=1000 --map-group=1000 --keep-caps \
+  setpriv --no-new-privs --bounding-set=-all --inh-caps=-all --ambient-caps=-all "$@"
+exit $?
