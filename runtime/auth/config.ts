@@ -4,7 +4,7 @@ import { Duration } from '#kernel/units.ts'
 
 const PublicUrl = z.url({ protocol: /^https?$/ }).transform((text) => new URL(text).origin)
 
-/** What config/defaults.yaml explains key by key. `ownerTokenFile` comes from the starter, which knows the state folder. */
+/** What config/defaults.yaml explains key by key. */
 export const AuthConfig = z.strictObject({
   port: z.int().min(0).max(65_535),
   publicUrls: z.array(PublicUrl).max(10),

@@ -24,20 +24,23 @@ const tokenLifeMs = 60_000 // It is checked when the request begins; a stream ma
 export type Forward = Disposable & {
   /** Streams request and answer through. */
   http(claims: UserClaims, role: RoleName): RequestHandler
-  webSocket(
-    claims: UserClaims,
-    role: RoleName,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): Promise<void>
+  /** Throws, or calls `refuse`, while the client can still be told; after that it cuts. */
+  webSocket(upgrade: Upgrade, refuse: (error: unknown) => void): Promise<void>
+}
+
+type Upgrade = {
+  claims: UserClaims
+  role: RoleName
+  request: IncomingMessage
+  socket: Duplex
+  head: Buffer
 }
 
 export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): Forward {
   // `toProxy` sends the path as it was checked, not as a second parser reads it. No agent: a connection a request, so
   // nothing that one caller sent can stand in front of another's request.
   const proxy = httpProxy.createProxyServer({ changeOrigin: true, toProxy: true })
-  const upgraded = new Set<Duplex>()
+  const terminals = new Map<Duplex, 'asked' | 'open'>()
   proxy.on('proxyReq', (upstream, _request, response) => abortWith(response, upstream))
   proxy.on('proxyRes', (answer, _request, response) => {
     // Between us and the peer only; the client's connection is its own, and stays open.
@@ -45,16 +48,18 @@ export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): F
     delete answer.headers['keep-alive']
     if (!response.shouldKeepAlive) answer.headers.connection = 'close'
     // A peer that dies in mid-answer: cut, so that nobody takes the part for the whole.
-    answer.once('close', () => answer.complete || response.destroy())
   })
   proxy.on('proxyReqWs', (upstream, _request, socket) => {
     socket.once('close', () => upstream.destroy())
-    upstream.once('upgrade', (_answer, peer: Duplex) => socket.once('close', () => peer.destroy()))
+    upstream.once('upgrade', (_answer, peer: Duplex) => {
+      terminals.set(socket, 'open')
+      socket.once('close', () => peer.destroy())
+    })
   })
 
   const prepare = async (claims: UserClaims, role: RoleName, request: IncomingMessage) => {
     const url = urls.get(role)
-    if (!url) throw fault('auth/peer-down', { say: `It is ${role}.` })
+    if (!url) throw peerDown(role)
     const token = await sign(claims, role, tokenLifeMs)
     toPeerHeaders(request)
     return { target: url.href, headers: { authorization: `Bearer ${token}` } }
@@ -65,31 +70,38 @@ export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): F
       const options = await prepare(claims, role, request)
       proxy.web(request, response, options, (cause) => {
         if (response.headersSent) response.destroy()
-        else if (!response.destroyed)
-          next(fault('auth/peer-down', { say: `It is ${role}.`, cause }))
+        else if (!response.destroyed) next(peerDown(role, cause))
       })
     },
-    async webSocket(claims, role, request, socket, head) {
-      const { upgrade } = request.headers
+    async webSocket({ claims, role, request, socket, head }, refuse) {
+      const upgrade = request.headers.upgrade!
       const options = await prepare(claims, role, request)
-      const headers = { ...options.headers, connection: 'Upgrade', upgrade: upgrade! }
-      request.headers.upgrade = upgrade! // http-proxy looks for it here.
-      upgraded.add(socket)
-      socket.once('close', () => upgraded.delete(socket))
-      proxy.ws(request, socket, head, { ...options, headers }, () => socket.destroy())
+      if (socket.destroyed) return
+      const headers = { ...options.headers, connection: 'Upgrade', upgrade }
+      request.headers.upgrade = upgrade // http-proxy looks for it here.
+      terminals.set(socket, 'asked')
+      socket.once('close', () => terminals.delete(socket))
+      proxy.ws(request, socket, head, { ...options, headers }, (cause) => {
+        if (terminals.get(socket) === 'asked') refuse(peerDown(role, cause))
+        else socket.destroy()
+      })
     },
     [Symbol.dispose]() {
       // A server does not count what it upgraded among its connections, and would wait for them without end.
-      for (const socket of upgraded) socket.destroy()
+      for (const socket of terminals.keys()) socket.destroy()
     },
   }
 }
 
+const peerDown = (role: RoleName, cause?: unknown) =>
+  fault('auth/peer-down', { say: `It is ${role}.`, cause })
+
 /** http-proxy goes on reading the upstream when the client has left; guarded by fault.test.ts. */
 function abortWith(
-  response: NodeJS.EventEmitter & { writableFinished: boolean },
+  response: NodeJS.EventEmitter & { writableFinished: boolean; destroyed: boolean },
   upstream: ClientRequest,
 ) {
+  if (response.destroyed) upstream.destroy() // It left while we signed.
   response.once('close', () => {
     if (!response.writableFinished) upstream.destroy()
   })

@@ -43,7 +43,7 @@ const safeHeaders = new Map([
 ])
 
 // Segments of RFC 3986 characters. An encoded dot, slash, backslash, percent or control character could mean another path to
-// whoever decodes it next; guarded by security.test.ts.
+// whoever decodes it next; guarded by smuggling.test.ts.
 const plainPath =
   /^(\/(?!\.{1,2}(?:\/|$))(?:[\w.~!$&'()*+,;=:@-]|%(?!2[5ef]|5c|[01]|7f)[0-9a-f]{2})+)*\/?$/i
 
@@ -65,7 +65,7 @@ const hostOnce = (raw: readonly string[]) =>
 /** DNS rebinding: a page of any site can have its own name point to 127.0.0.1, but not our name in Host. */
 function ownOriginOf(request: IncomingMessage, publicUrls: readonly string[]): string {
   const host = request.headers.host?.toLowerCase()
-  const { localPort } = request.socket
+  const { localPort = 0 } = request.socket // It has none any more when the client has left.
   const local = ['127.0.0.1', 'localhost', '[::1]'].map(
     (name) => new URL(`http://${name}:${localPort}`).origin, // It leaves out port 80, as browsers do.
   )

@@ -51,7 +51,7 @@ export async function startAuth(config: AuthConfig, deps: AuthDeps): Promise<Aut
   const forward = createForward(sign, urls)
   const routes = { gate, pages, verify, access, keys, forward, status, denialsWindowMs, ...doors }
 
-  starting.defer(() => keys.writeUses())
+  starting.defer(() => keys.writeUses().catch((error) => log.warn({ error }, 'uses were lost')))
   starting.use(startRepeating(() => keys.writeUses(), config.lastUseMs, log))
   const sweep = async () => void (await Promise.all([sessions.sweep(), loginLinks.sweep()]))
   starting.use(startRepeating(sweep, config.sweepMs, log))

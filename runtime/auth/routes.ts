@@ -7,7 +7,6 @@ import {
   type Response,
   Router,
 } from 'express'
-import { SlonikError } from 'slonik'
 import type { Access, Resource } from '#kernel/access.ts'
 import { serviceOf, withCaller } from '#kernel/caller.ts'
 import { Fault } from '#kernel/fault.ts'
@@ -21,6 +20,7 @@ import { type Forward, roleOf } from './forward.ts'
 import { type Gate, originOf, withGate } from './gate.ts'
 import type { Keys } from './keys.ts'
 import type { LoginLinks } from './login-links.ts'
+import { isStoreDown } from './store-down.ts'
 
 type Deps = {
   gate: Gate
@@ -120,7 +120,7 @@ const onward =
 const onDenial =
   ({ noteDenial, denialsWindowMs }: Deps): ErrorRequestHandler =>
   async (error: unknown, request: Request, response, next) => {
-    const known = error instanceof SlonikError ? fault('auth/store-down', { cause: error }) : error
+    const known = isStoreDown(error) ? fault('auth/store-down', { cause: error }) : error
     await noteDenial(known, request, userOf(response))
     if (known instanceof Fault && known.status === 429) {
       response.setHeader('retry-after', Math.ceil(denialsWindowMs / 1_000))

@@ -10,7 +10,7 @@ export function toStatusPage(claims: UserClaims, status: Status, loops?: readonl
   const body = html`
 <section><h2>Roles</h2>${toRoles(status)}</section>
 <section><h2>Last loops</h2>${loops ? toLoops(loops) : noAnswer}</section>
-${commands}
+  ${commands}
 <p class="soft">Treadle ${status.version}, up since <time>${status.startedAt}</time>. This page shows what goes on;
 there is no console in this version, and what can be done is done with the command <code>treadle</code>.</p>`
   return toPage('Treadle', body, toWho(claims))
@@ -27,7 +27,7 @@ const toRoles = ({ roles, proxyUrl }: Status) => html`
     ? html`<li><span class="good">●</span> ${role} <span class="soft">up</span></li>`
     : html`<li><span class="bad">○</span> ${role} <span class="bad">down</span></li>`,
 )}</ul>
-<p></p><p class="soft">Models are called at <code>${proxyUrl}</code>, with a key made by <code>treadle key create</code>.</p>`
+<p class="soft">Models are called at <code>${proxyUrl}</code>, with a key made by <code>treadle key create</code>.</p>`
 
 const noAnswer = html`<p class="bad">spool does not answer, so the loops can't be shown.</p>`
 
@@ -37,14 +37,14 @@ const toLoops = (loops: readonly Loop[]) =>
     : html`
 <table>
 <tr><th>Loop</th><th>State</th><th>Model</th><th class="number">Passes</th><th class="number">Cost</th></tr>
-${loops.map(toRow)}
+  ${loops.map(toRow)}
 </table>`
 
 const toRow = (loop: Loop) => html`
 <tr><td>${loop.name}<br><code class="soft">${loop.id}</code></td>
 <td><span class="${toTone(loop)}">${loop.ending ?? loop.state}</span>${toReason(loop.reason)}</td>
 <td>${loop.spec.model}${loop.isRehearsal ? rehearsal : html``}</td>
-<td class="number">${loop.passes}</td><td class="number">${toUsdText(loop.costNanoUsd)}</td></tr>`
+<td class="number" data-label="Passes">${loop.passes}</td><td class="number" data-label="Cost">${toUsdText(loop.costNanoUsd)}</td></tr>`
 
 const toReason = (reason: string | null) =>
   reason ? html`<br><span class="soft">${reason}</span>` : html``

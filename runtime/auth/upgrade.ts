@@ -31,7 +31,8 @@ export function handleUpgrades(
       const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
       if (!isTerminal || !isWebSocket) throw fault('auth/upgrade')
       const claims = await authenticate(request)
-      await forward.webSocket(claims, 'weaver', request, socket, head)
+      const terminal = { claims, role: 'weaver', request, socket, head } as const
+      await forward.webSocket(terminal, (error) => refuse(socket, error, log))
     } catch (error) {
       await noteDenial(error, request)
       refuse(socket, error, log)

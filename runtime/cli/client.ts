@@ -21,7 +21,10 @@ const answerBytesMax = 64 * 1024 * 1024 // A thread with all of its messages is 
 
 export function createClient(access: Access, interrupted: AbortSignal): Client {
   const agent = new Agent({ connect: { timeout: 5_000 }, maxResponseSize: answerBytesMax })
-  const call = async (path: string, { method = 'GET', json, signal, silentMsMax = 60_000 }: Call = {}) => {
+  const call = async (
+    path: string,
+    { method = 'GET', json, signal, silentMsMax = 60_000 }: Call = {},
+  ) => {
     const response = await request(new URL(path, access.url), {
       dispatcher: agent,
       method,
@@ -49,20 +52,20 @@ export function createClient(access: Access, interrupted: AbortSignal): Client {
   }
 }
 
-function toUnreachable(url: URL, cause: Error) {
+export function toUnreachable(url: URL, cause: Error) {
   const why = cause.message || (cause as NodeJS.ErrnoException).code || 'no answer'
-  return failure('cli/unreachable', `${url.origin} does not answer (${why}). Is Treadle running there?`, {
-    cause,
-  })
+  const message = `${url.origin} does not answer (${why}). Is Treadle running there?`
+  return failure('cli/unreachable', message, { cause })
 }
 
-async function readJson({ body, statusCode }: Dispatcher.ResponseData): Promise<object> {
-  const text = await body.text()
-  if (text === '') return {}
+const readJson = async ({ body, statusCode }: Dispatcher.ResponseData) =>
+  toJson(await body.text(), statusCode)
+
+export function toJson(text: string, status: number): object {
   try {
-    return JSON.parse(text) as object
+    return text === '' ? {} : (JSON.parse(text) as object)
   } catch (cause) {
-    const message = `The answer (${statusCode}) is no JSON. Does Treadle answer at this address?`
+    const message = `The answer (${status}) is no JSON. Does Treadle answer at this address?`
     throw failure('cli/answer', message, { cause })
   }
 }

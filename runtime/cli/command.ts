@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
+import { failure } from './errors.ts'
 import type { Output } from './output.ts'
 
 export type Context = {
@@ -21,7 +22,10 @@ export type SubCommand<Options extends object = object> = {
   name: string
   /** In commander's notation: `<file>`, `[id]`, `<words...>`. */
   args?: string
+  /** One short sentence, for the list of commands. */
   summary: string
+  /** More sentences, for the command's own help. */
+  details?: string
   /** What follows `treadle `, and what it does. */
   examples: readonly (readonly [command: string, meaning: string])[]
   options?(command: Command): Command
@@ -46,3 +50,9 @@ export function pathOf(path: string, query: Query = {}): string {
 
 /** An id as one segment of a path, whatever the person typed. */
 export const segment = (id: string) => encodeURIComponent(id)
+
+export function toCount(option: string, text: string): number {
+  const count = Number(text)
+  if (Number.isSafeInteger(count) && count > 0) return count
+  throw failure('cli/usage', `${option} ${text} is no count. Write a whole number over 0.`)
+}

@@ -6,6 +6,8 @@ const codes = {
   /** A file named on the command line can't be read. */
   'cli/file': { exit: 2, isPassing: false },
   'cli/loop-file': { exit: 2, isPassing: false },
+  /** The loop has no agent at work to attach to. */
+  'cli/no-agent': { exit: 1, isPassing: false },
   'cli/no-instance': { exit: 1, isPassing: true },
   'cli/unreachable': { exit: 1, isPassing: true },
   /** A stream broke off before its end. */
@@ -31,6 +33,11 @@ export class Failure extends Error {
     this.problems = more.problems ?? []
     this.isPassing = more.isPassing ?? false
   }
+
+  /** The same with its problems told in other words. */
+  with(problems: readonly Problem[]): Failure {
+    return new Failure(this.code, this.exitCode, this.message, { problems, cause: this })
+  }
 }
 
 type FailureMore = { problems?: readonly Problem[]; isPassing?: boolean; cause?: unknown }
@@ -39,7 +46,10 @@ export const failure = (code: FailureCode, message: string, more?: FailureMore) 
   new Failure(code, codes[code].exit, message, { isPassing: codes[code].isPassing, ...more })
 
 /** What the server refused: its own code and words. Wrong input is a usage error, all else a failure. */
-export function toFailure(status: number, answer: { code?: unknown; message?: unknown; problems?: unknown }) {
+export function toFailure(
+  status: number,
+  answer: { code?: unknown; message?: unknown; problems?: unknown },
+) {
   const code = typeof answer.code === 'string' ? answer.code : `http/${status}`
   const said = typeof answer.message === 'string' ? answer.message : `The answer was ${status}.`
   const problems = Array.isArray(answer.problems) ? (answer.problems as Problem[]) : []

@@ -10,7 +10,9 @@ export function toEventLines(event: LoopEvent, isRehearsal: boolean, colours: Co
   const mark = isRehearsal ? [colours.magenta(rehearsalMark)] : []
   switch (event.event) {
     case 'started':
-      return [words(colours.bold(event.name), `starts at ${shortSha(event.base)}`, event.loop, ...mark)]
+      return [
+        words(colours.bold(event.name), `starts at ${shortSha(event.base)}`, event.loop, ...mark),
+      ]
     case 'phase':
       return []
     case 'pass':
@@ -36,10 +38,14 @@ function passWords(pass: Pass, colours: Colours): string[] {
   ]
 }
 
-export const toGateText = ({ name, exit, timedOut }: GateResult, colours: Colours) => {
-  if (exit === 0 && !timedOut) return `${name} ${colours.green('✓')}`
-  return `${name} ${colours.red('✗')}${timedOut ? ' (time)' : ''}`
+export function toGateText(gate: GateResult, colours: Colours): string {
+  const isGreen = gate.exit === 0 && !gate.timedOut
+  return (isGreen ? colours.green : colours.red)(toGateMark(gate))
 }
+
+/** `test ✗ (time)`: a gate that ran out of time is red, whatever it exited with. */
+export const toGateMark = ({ name, exit, timedOut }: GateResult) =>
+  timedOut ? `${name} ✗ (time)` : `${name} ${exit === 0 ? '✓' : '✗'}`
 
 type Ended = Extract<LoopEvent, { event: 'ended' }>
 

@@ -23,7 +23,7 @@ export type Follow = {
 const lostAfterMs = 10 * 60_000 // Longer than a restart of the machine.
 const pauseMsMin = 200
 const pauseMsMax = 5_000
-const silentMsMax = 5 * 60_000 // A pass may be silent for long; a dead connection must not be waited for.
+const silentMsMax = 60_000 // The server sends an empty line each 10 s when it has nothing to say.
 const lineCharsMax = 16 * 1024 * 1024 // A pass with 50 gates of 64 KiB of output each, escaped, and some.
 
 export async function* followLoop(follow: Follow): AsyncGenerator<LoopEvent> {
@@ -54,8 +54,7 @@ export async function* followLoop(follow: Follow): AsyncGenerator<LoopEvent> {
 }
 
 /** Refusals of the server stay; a server that is away, or answers 5xx or 429, may come back. */
-const isPassing = (error: unknown) =>
-  !(error instanceof Failure) || error.isPassing // What is no Failure is a socket's error in mid-stream.
+const isPassing = (error: unknown) => !(error instanceof Failure) || error.isPassing // What is no Failure is a socket's error in mid-stream.
 
 async function* readEvents({ loop, connect }: Follow, after: number): AsyncGenerator<LoopEvent> {
   await using client = await connect()
@@ -75,6 +74,8 @@ function toEvent(line: string): LoopEvent {
   try {
     return JSON.parse(line) as LoopEvent
   } catch (cause) {
-    throw failure('cli/answer', 'An event is no JSON. Does Treadle answer at this address?', { cause })
+    throw failure('cli/answer', 'An event is no JSON. Does Treadle answer at this address?', {
+      cause,
+    })
   }
 }

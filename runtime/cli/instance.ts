@@ -32,7 +32,10 @@ export function findAccess(place: Place): Access {
     return { url: toUrl(place.url), token: readSecret(place.keyFile, 'the key file') }
   }
   const { url } = readInstance(place.folder)
-  return { url: new URL(url), token: readSecret(join(place.folder, 'owner.token'), "the owner's token") }
+  return {
+    url: new URL(url),
+    token: readSecret(join(place.folder, 'owner.token'), "the owner's token"),
+  }
 }
 
 function toUrl(text: string): URL {
@@ -101,6 +104,7 @@ export function readSecret(path: string, what: string): Secret {
     throw failure('cli/file', `${path}, ${what}, can't be read: ${(error as Error).message}`)
   }
   if (text === '') throw failure('cli/file', `${path}, ${what}, is empty.`)
-  if (/\s/.test(text)) throw failure('cli/file', `${path}, ${what}, must hold one line and no more.`)
+  if (/\s/.test(text))
+    throw failure('cli/file', `${path}, ${what}, must hold one line and no more.`)
   return new Secret(text)
 }

@@ -2,7 +2,7 @@
 // What it means is judged by the server alone; this refuses only what can't be sent, and finds the lines to blame.
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { isCollection, isNode, LineCounter, parseDocument, type Document } from 'yaml'
+import { type Document, isCollection, isNode, LineCounter, parseDocument } from 'yaml'
 import type { Problem } from '#kernel/parse.ts'
 import { failure } from './errors.ts'
 
@@ -50,7 +50,7 @@ function readText(path: string): string {
 const toReason = (error: unknown) => {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return 'there is no such file'
-  if (code === 'EACCES') return "it is not readable for you"
+  if (code === 'EACCES') return 'it is not readable for you'
   return code === 'EISDIR' ? 'it is a folder' : message
 }
 
@@ -63,7 +63,10 @@ function takePrompt(path: string, { prompt, promptFile }: Record<string, unknown
     return { ok: false, problem: { path: 'prompt', message } }
   }
   const wrong = (message: string): Taken => {
-    return { ok: false, problem: { path: 'promptFile', value: JSON.stringify(promptFile), message } }
+    return {
+      ok: false,
+      problem: { path: 'promptFile', value: JSON.stringify(promptFile), message },
+    }
   }
   if (prompt !== undefined) return wrong('prompt is there as well. Keep one of them.')
   if (typeof promptFile !== 'string') return wrong('Write the path of a text file.')

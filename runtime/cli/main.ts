@@ -1,8 +1,8 @@
 // Where the command begins: the only file of it that reads the environment and the process.
 import { homedir } from 'node:os'
 import { hasColours } from './colours.ts'
-import { runProgram } from './program.ts'
 import { defaultStateFolder } from './instance.ts'
+import { runProgram } from './program.ts'
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const // 128 and the signal's number.
 
@@ -20,7 +20,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   hasColours: hasColours(process.env, process.stdout.isTTY === true),
   stateFolder: defaultStateFolder({
     isRoot: process.getuid?.() === 0,
-    xdgStateHome: process.env['XDG_STATE_HOME'],
+    xdgStateHome: process.env.XDG_STATE_HOME,
     home: homedir(),
   }),
   interrupted: stop.signal,

@@ -15,6 +15,8 @@ export type Output = {
   /** One of many in a stream: a line of JSON each, or lines for a person. */
   event<T>(value: T, render: (value: T, look: Look) => readonly string[]): void
   page<T>(page: Page<T>, columns: readonly Column<T>[], empty: string): void
+  /** Says how to get the rest of a list, where there is more. */
+  more(page: { cursor: string | null }): void
   /** For the person only: goes to stderr, and nowhere with --json. */
   note(text: string): void
   fail(failure: Failure): void
@@ -34,14 +36,21 @@ export function createOutput({ stdout, stderr }: Streams, isJson: boolean, look:
     event: (value, render) =>
       print(isJson ? [toJsonText(value)] : render(toPrintableDeep(value), look)),
     page(page, columns, empty) {
-      output.show(page, ({ items }) => (items.length === 0 ? [empty] : toTable(items, columns, look)))
-      if (page.cursor !== null) output.note(`There is more: --cursor ${toPrintable(page.cursor)}`)
+      output.show(page, ({ items }) =>
+        items.length === 0 ? [empty] : toTable(items, columns, look),
+      )
+      output.more(page)
+    },
+    more({ cursor }) {
+      if (cursor !== null) output.note(`There is more: --cursor ${toPrintable(cursor)}`)
     },
     note(text) {
       if (!isJson) stderr.write(`${look.colours.dim(text)}\n`)
     },
     fail(failure) {
-      stderr.write(`${isJson ? toJsonError(failure) : toErrorText(toPrintableFailure(failure), look)}\n`)
+      stderr.write(
+        `${isJson ? toJsonError(failure) : toErrorText(toPrintableFailure(failure), look)}\n`,
+      )
     },
   }
   return output
@@ -50,7 +59,8 @@ export function createOutput({ stdout, stderr }: Streams, isJson: boolean, look:
 const toJsonError = ({ code, message, problems }: Failure) =>
   toJsonText({ error: { code, message, ...(problems.length > 0 && { problems }) } })
 
-const toPrintableFailure = ({ message, problems }: Failure) => toPrintableDeep({ message, problems })
+const toPrintableFailure = ({ message, problems }: Failure) =>
+  toPrintableDeep({ message, problems })
 
 type Said = Pick<Failure, 'message' | 'problems'>
 

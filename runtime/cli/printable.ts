@@ -1,11 +1,14 @@
 // What a server, an agent or a model wrote must not drive the terminal that shows it: no escape sequences
 // (CWE-150), no text that reads in another order than it is (CVE-2021-42574).
 
-const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
+const controls = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu
 
 /** Control characters as visible escapes; new lines and tabs stay. */
 export const toPrintable = (text: string) =>
-  text.replaceAll('\r\n', '\n').replace(controls, (char) => `\\x${hexOf(char, 2)}`)
+  text.replaceAll('\r\n', '\n').replace(controls, toEscape)
+
+const toEscape = (char: string) =>
+  char < '\u0100' ? `\\x${hexOf(char, 2)}` : `\\u${hexOf(char, 4)}`
 
 /** The same for every text within a value of JSON. */
 export function toPrintableDeep<T>(value: T): T {
@@ -21,4 +24,5 @@ export function toPrintableDeep<T>(value: T): T {
 export const toJsonText = (value: unknown, indent?: number) =>
   JSON.stringify(value, undefined, indent).replace(controls, (char) => `\\u${hexOf(char, 4)}`)
 
-const hexOf = (char: string, digits: number) => char.charCodeAt(0).toString(16).padStart(digits, '0')
+const hexOf = (char: string, digits: number) =>
+  char.charCodeAt(0).toString(16).padStart(digits, '0')

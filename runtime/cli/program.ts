@@ -34,7 +34,12 @@ export async function runProgram(argv: string[], around: Surroundings): Promise<
   }
 }
 
-type Runner = (command: SubCommand, context: Context, args: string[], options: object) => Promise<void>
+type Runner = (
+  command: SubCommand,
+  context: Context,
+  args: string[],
+  options: object,
+) => Promise<void>
 
 function createProgram(around: Surroundings, run: Runner): Command {
   const program = withGlobals(new Command('treadle'), around)
@@ -48,13 +53,16 @@ function createProgram(around: Surroundings, run: Runner): Command {
     })
     .addHelpText('after', toExamplesText(examples))
   const parents = new Map(
-    Object.entries(groups).map(([noun, about]) => [noun, program.command(noun).description(about)]),
+    Object.entries(groups).map(([noun, about]) => [
+      noun,
+      program.command(noun).description(about).enablePositionalOptions(),
+    ]),
   )
   for (const command of commands) {
     const [noun, verb] = command.name.split(' ')
     const parent = verb === undefined ? program : parents.get(noun!)!
     const made = parent.command(`${verb ?? noun} ${command.args ?? ''}`.trim())
-    addAction(made.description(command.summary), command, program, around, run)
+    addAction(describe(made, command), command, program, around, run)
   }
   return program
 }
@@ -119,11 +127,19 @@ const toLook = ({ stdout, hasColours }: Surroundings) => ({
 function toPlace({ url, keyFile }: GlobalOptions, folder: string): Place {
   if (url !== undefined && keyFile !== undefined) return { kind: 'remote', url, keyFile }
   if (url === undefined && keyFile === undefined) return { kind: 'state', folder }
-  throw failure('cli/usage', '--url and --key-file go together: an address, and the key it asks for.')
+  throw failure(
+    'cli/usage',
+    '--url and --key-file go together: an address, and the key it asks for.',
+  )
 }
 
 function toExamplesText(examples: SubCommand['examples']): string {
   const width = Math.max(...examples.map(([command]) => command.length))
-  const lines = examples.map(([command, meaning]) => `  $ treadle ${command.padEnd(width)}  # ${meaning}`)
+  const lines = examples.map(
+    ([command, meaning]) => `  $ treadle ${command.padEnd(width)}  # ${meaning}`,
+  )
   return `\nExamples:\n${lines.join('\n')}`
 }
+
+const describe = (made: Command, { summary, details }: SubCommand) =>
+  made.summary(summary).description(details === undefined ? summary : `${summary} ${details}`)

@@ -13,13 +13,17 @@ const nodeMajorMin = 26 // The first that strips types from every file here, wit
 if (Number(process.versions.node.split('.')[0]) >= nodeMajorMin) await import('./main.ts')
 else if (existsSync(node)) runWith(node)
 else {
-  process.stderr.write(`treadle: Node ${nodeMajorMin} is missing (${node}). Run npm start once: it installs it.\n`)
+  process.stderr.write(
+    `treadle: Node ${nodeMajorMin} is missing (${node}). Run npm start once: it installs it.\n`,
+  )
   process.exitCode = 1
 }
 
 /** Runs the command with another Node as if it were this process: same terminal, same signals, same exit. */
 function runWith(program) {
-  const child = spawn(program, [join(here, 'main.ts'), ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(program, [join(here, 'main.ts'), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  })
   // A terminal sends Ctrl-C to both processes, so the child may get it twice; it acts on the first.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {

@@ -16,7 +16,10 @@ export async function watchLoop({ id, isRehearsal }: Loop, context: Context): Pr
     throw new Error('A loop that is followed has an end.')
   } catch (error) {
     if (!interrupted.aborted) throw error
-    const hints = [`watch it: treadle loop show ${id} --follow`, `end it: treadle loop cancel ${id}`]
+    const hints = [
+      `watch it: treadle loop show ${id} --follow`,
+      `end it: treadle loop cancel ${id}`,
+    ]
     out.note(`The loop goes on without you. ${hints.map((hint) => `\n  ${hint}`).join('')}`)
     return Number(interrupted.reason)
   }

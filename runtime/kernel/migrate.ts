@@ -17,8 +17,6 @@ export async function migrate(databaseUrl: string, schema: string, folder: URL):
         migrationsTable: 'migrations',
         migrationsSchema: schema,
         schema,
-        createSchema: true,
-        createMigrationsSchema: true,
         count: Number.POSITIVE_INFINITY,
         logger,
       })

@@ -15,6 +15,7 @@ export type PodCode =
   | 'pod/no-program'
   | 'pod/route-absent'
   | 'pod/too-large'
+  | 'pod/tree-refused'
 
 export const faultTable: FaultTable<PodCode> = {
   'pod/activated': { status: 409, text: 'The sandbox is active already.' },
@@ -31,6 +32,7 @@ export const faultTable: FaultTable<PodCode> = {
   'pod/no-program': { status: 422, text: "The agent's program is not in the sandbox." },
   'pod/route-absent': { status: 404, text: 'Nothing answers here.' },
   'pod/too-large': { status: 413, text: 'This is larger than the limit.' },
+  'pod/tree-refused': { status: 422, text: 'Git does not take this work tree.' },
 }
 
 export const fault = createFaults(faultTable)

@@ -1,4 +1,5 @@
 // One process on a pseudo-terminal: the head of its own session, so of its own process group.
+import { writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
 import { spawn } from '@lydell/node-pty'
@@ -8,14 +9,12 @@ export type Pty = {
   onBytes(listener: (chunk: Buffer) => void): void
   /** `exit` is null after a signal. */
   onExit(listener: (exit: number | null, signal: string | null) => void): void
-  /** Types into it. Keys that the process doesn't read are dropped, once a buffer is full. */
+  /** Types into it. What a process doesn't read is dropped, once the kernel's 4 KiB are full. */
   type(keys: Buffer): void
   resize(columns: number, rows: number): void
 }
 
 type Program = { argv: readonly string[]; cwd: string; env: Readonly<Record<string, string>> }
-
-const keysBytesMax = 64 * 1024 // What a person pastes at once; the kernel's own buffer is 4 KiB.
 
 export function startPty({ argv, cwd, env }: Program): Pty {
   const [file, ...args] = argv
@@ -27,7 +26,7 @@ export function startPty({ argv, cwd, env }: Program): Pty {
     env,
     encoding: null, // Bytes: a read may cut through a character.
   })
-  const { _socket: socket } = pty as unknown as { _socket: Socket } // The only way to see its queue.
+  const { _socket: socket, fd } = pty as unknown as { _socket: Socket; fd: number }
   return {
     pid: pty.pid,
     onBytes: (listener) => void pty.onData((data) => listener(data as unknown as Buffer)),
@@ -36,12 +35,22 @@ export function startPty({ argv, cwd, env }: Program): Pty {
         signal ? listener(null, toSignalName(signal)) : listener(exitCode, null),
       ),
     type: (keys) => {
-      if (socket.writableLength + keys.length <= keysBytesMax) pty.write(keys as unknown as string)
+      if (!socket.destroyed) writeOrDrop(fd, keys)
     },
     resize(columns, rows) {
       if (socket.destroyed) return // It ended, and its exit is on the way.
       pty.resize(columns, rows)
     },
+  }
+}
+
+/** Past the library's own `write`: that one waits for a reader, and all of the daemon with it. */
+function writeOrDrop(fd: number, bytes: Buffer): void {
+  try {
+    writeSync(fd, bytes) // The library made the descriptor non-blocking.
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EAGAIN' && code !== 'EIO') throw error // Full, or nobody is there any more.
   }
 }
 

@@ -68,9 +68,9 @@ async function addAll(clean: Git, base: string): Promise<void> {
 async function addReadable(clean: Git): Promise<void> {
   await freeSubmodules(clean)
   await flattenNested(clean)
-  const { errorOutput } = await git(clean, ['add', '--all'])
+  const { errorOutput } = await git(clean, ['add', '--all'], { onFailure: 'pod/tree-refused' })
   const warning = /^warning: could not open directory.*$/m.exec(errorOutput.toString())
-  if (warning) throw fault('pod/git-failed', { say: warning[0] })
+  if (warning) throw fault('pod/tree-refused', { say: warning[0] })
 }
 
 /** A repository inside the workspace would become a link to a commit that nobody has: it becomes plain files. */
@@ -83,7 +83,9 @@ async function flattenNested(clean: Git): Promise<void> {
       await rm(join(clean.cwd, name, '.git'), { recursive: true, force: true })
     }
   }
-  throw fault('pod/git-failed', { say: `Repositories lie ${nestedRoundsMax} deep in each other.` })
+  throw fault('pod/tree-refused', {
+    say: `Repositories lie ${nestedRoundsMax} deep in each other.`,
+  })
 }
 
 /** A submodule's folder is empty after the checkout. Files in it are the agent's, and become plain files. */

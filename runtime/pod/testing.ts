@@ -1,14 +1,21 @@
 // A real daemon as an ordinary process, for this folder's tests; and repositories to check out in it.
+import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Pool } from 'undici'
 import type { AgentStart, AgentState, ExecResult } from '../weaver/api.ts'
 
-export type Answer<T = unknown> = { status: number; json: T; bytes: Buffer; header(name: string): string }
+export type Answer<T = unknown> = {
+  status: number
+  json: T
+  bytes: Buffer
+  header(name: string): string
+}
 export type TestPod = AsyncDisposable & {
   daemon: ChildProcess
   folder: string
@@ -23,15 +30,37 @@ export type TestPod = AsyncDisposable & {
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 type Setting = { line?: string; prefix?: string[]; flags?: string[] }
 
+// Many daemons start in one test file; the second one need not strip the types again.
+const cache = mkdtempSync(join(tmpdir(), 'pod-cache-'))
+process.once('exit', () => rmSync(cache, { recursive: true, force: true }))
+
 export async function startPod({ line, prefix = [], flags = [] }: Setting = {}): Promise<TestPod> {
   const folder = mkdtempSync(join(tmpdir(), 'pod-test-'))
-  const [work, home, socket] = ['work', 'home', 'pod.sock'].map((name) => join(folder, name)) as [string, string, string]
+  const [work, home, socket] = ['work', 'home', 'pod.sock'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
   for (const made of [work, home]) mkdirSync(made)
   const main = fileURLToPath(new URL('./main.ts', import.meta.url))
-  const named = ['--socket', socket, '--work', work, '--home', home, ...(line ? ['--line', line] : [])]
+  const named = [
+    '--socket',
+    socket,
+    '--work',
+    work,
+    '--home',
+    home,
+    ...(line ? ['--line', line] : []),
+  ]
   const [file, ...args] = [...prefix, process.execPath, main, ...named, ...flags]
   const daemon = spawn(file!, args, {
-    env: { PATH: process.env['PATH'], LANG: 'C.UTF-8', TMPDIR: folder, PLATFORM_SECRET: 'canary' },
+    env: {
+      PATH: process.env.PATH,
+      LANG: 'C.UTF-8',
+      TMPDIR: folder,
+      PLATFORM_SECRET: 'canary',
+      NODE_COMPILE_CACHE: cache,
+    },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   await once(daemon.stdout!, 'data')
@@ -64,7 +93,13 @@ export async function startPod({ line, prefix = [], flags = [] }: Setting = {}):
     sh: async (script, timeoutMs = 10_000) =>
       (await call<ExecResult>('POST', '/exec', { argv: ['sh', '-c', script], timeoutMs })).json,
     startAgent: (script, more = {}) =>
-      call('POST', '/agent', { argv: ['sh', '-c', script], env: {}, files: [], timeMsMax: 20_000, ...more }),
+      call('POST', '/agent', {
+        argv: ['sh', '-c', script],
+        env: {},
+        files: [],
+        timeMsMax: 20_000,
+        ...more,
+      }),
     agentEnd: async () => (await call<AgentState>('GET', '/agent?waitMs=20000')).json,
     async [Symbol.asyncDispose]() {
       const ended = daemon.exitCode === null && daemon.signalCode === null && once(daemon, 'exit')
@@ -77,10 +112,15 @@ export async function startPod({ line, prefix = [], flags = [] }: Setting = {}):
 }
 
 export const git = (cwd: string, ...args: string[]): string =>
-  execFileSync('git', args, { cwd, encoding: 'utf8', env: gitEnv, stdio: ['ignore', 'pipe', 'pipe'] }).trim()
+  execFileSync('git', args, {
+    cwd,
+    encoding: 'utf8',
+    env: gitEnv,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  }).trim()
 
 const gitEnv = {
-  PATH: process.env['PATH'],
+  PATH: process.env.PATH,
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_CONFIG_SYSTEM: '/dev/null',
   ...Object.fromEntries(
@@ -116,5 +156,19 @@ export function isAlive(id: number): boolean {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${id}/status`, 'utf8'))
   } catch {
     return false // Without a folder in /proc it is gone.
+  }
+}
+
+/** Tries until it holds, for five seconds. */
+export async function until<T>(look: () => T | Promise<T>): Promise<T> {
+  for (let tried = 0; ; tried += 1) {
+    try {
+      const seen = await look()
+      if (seen) return seen
+    } catch (error) {
+      if (tried === 100) throw error
+    }
+    assert.ok(tried < 100, 'it never held')
+    await sleep(50)
   }
 }

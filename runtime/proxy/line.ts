@@ -47,7 +47,9 @@ export async function listenLines(
       const closed = once(server, 'close')
       server.close()
       http.closeIdleConnections()
-      const cut = setTimeout(() => sockets.forEach((socket) => socket.destroy()), drainMs)
+      const cut = setTimeout(() => {
+        for (const socket of sockets) socket.destroy()
+      }, drainMs)
       await closed
       clearTimeout(cut)
     },

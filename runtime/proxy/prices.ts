@@ -85,12 +85,12 @@ function findListed(kind: 'anthropic' | 'openai', model: string): Known | null {
   const prices = found.model_price
   const rate = (price: number | TieredPrices | undefined, missing: number) =>
     price === undefined ? missing : nanoPerTokenOf(typeof price === 'number' ? price : price.base)
-  const input = rate(prices['input_mtok'], 0)
+  const input = rate(prices.input_mtok, 0)
   const rates = {
     input,
-    cached: rate(prices['cache_read_mtok'], input),
-    cacheWrite: rate(prices['cache_write_mtok'], input),
-    output: rate(prices['output_mtok'], 0),
+    cached: rate(prices.cache_read_mtok, input),
+    cacheWrite: rate(prices.cache_write_mtok, input),
+    output: rate(prices.output_mtok, 0),
   }
   return { rates, inputTokensMax: firstTier(Object.values(prices)) }
 }

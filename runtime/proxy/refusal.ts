@@ -26,18 +26,20 @@ export function toStatus(code: RefusalCode, wire: Wire | null): number {
 export function sendRefusal(response: ServerResponse, refusal: Refusal, wire: Wire | null): number {
   const status = toStatus(refusal.code, wire)
   const body = JSON.stringify(wire === 'messages' ? toAnthropic(refusal) : toOpenAi(refusal))
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    ...(status < 500 && status !== 429 && { 'x-should-retry': 'false' }),
-    ...(refusal.retryAfterS !== null && { 'retry-after': refusal.retryAfterS }),
-    ...(status === 426 && { upgrade: 'HTTP/1.1', connection: 'upgrade, close' }),
-    // What is left of the request's body is not read: the connection can't be used again.
-    ...((status === 413 || status === 415 || status === 505) && { connection: 'close' }),
-  })
+  response.statusCode = status
+  response.setHeader('content-type', 'application/json')
+  response.setHeader('content-length', Buffer.byteLength(body))
+  if (status < 500 && status !== 429) response.setHeader('x-should-retry', 'false')
+  if (refusal.retryAfterS !== null) response.setHeader('retry-after', refusal.retryAfterS)
+  if (status === 426) response.setHeader('upgrade', 'HTTP/1.1')
+  // What is left of the request's body is not read: the connection can't be used again.
+  if (closing.has(status))
+    response.setHeader('connection', status === 426 ? 'upgrade, close' : 'close')
   response.end(body)
   return status
 }
+
+const closing = new Set([413, 415, 426, 505])
 
 function toAnthropic({ code, message }: Refusal) {
   return { type: 'error', error: { type: refusalTable[code].type, message } }

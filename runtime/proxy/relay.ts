@@ -77,12 +77,11 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     clearTimeout(this.#stall)
-    if (this.#hasClientLeft) return this.#finish('client-left', null, null)
-    if (this.#isAnswered) {
+    if (this.#hasClientLeft) this.#finish('client-left', null, null)
+    else if (this.#isAnswered) {
       reset(this.#response)
-      return this.#finish('cut', error, null)
-    }
-    this.#finish(this.#isStarted ? 'unanswered' : 'unsent', error, toRefusal(error))
+      this.#finish('cut', error, null)
+    } else this.#finish(this.#isStarted ? 'unanswered' : 'unsent', error, toRefusal(error))
   }
 
   #finish(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {

@@ -13,7 +13,6 @@ import {
   type Event,
   findUnpaired,
   type Refusal,
-  type Turn,
   type Wire,
 } from './wires/wire.ts'
 
@@ -38,8 +37,8 @@ export const answerWith =
     call.results = distinctResults(asked).length
     const fault = desk.faults.take(request.path, asked.model)
     response.set(fault.headers ?? {})
-    if (!(await waitWhileThere(isCut(fault) ? 0 : fault.stallMs, response)))
-      return leave(desk, call)
+    const stallMs = isCutShort(fault) ? 0 : fault.stallMs
+    if (!(await waitWhileThere(response, stallMs))) return leave(desk, call)
     const planned = toPlannedRefusal(fault)
     if (planned) return refuse(planned, { wire, response, desk, call })
     await play(asked, fault, { wire, response, desk, call })
@@ -92,7 +91,7 @@ function toPlannedRefusal({ status, message = 'A planned fault.', type, code }: 
   return { status, message, ...(type && { type }), ...(code && { code }) }
 }
 
-const isCut = ({ cutAfter, endAfter }: PlannedFault) =>
+const isCutShort = ({ cutAfter, endAfter }: PlannedFault) =>
   cutAfter !== undefined || endAfter !== undefined
 
 function refuse(refusal: Refusal, { wire, response, desk, call }: Serving): void {
@@ -111,16 +110,20 @@ async function play(asked: Conversation, fault: PlannedFault, serving: Serving):
   const { wire, response, desk, call } = serving
   const { step, turn } = planTurn(findScript(asked.model)!, asked, { id: call.id, at: desk.now() })
   call.usage = turn.usage
-  if (!(await waitWhileThere(desk.delayMs + (step.waitMs ?? 0), response))) return leave(desk, call)
+  if (!(await waitWhileThere(response, desk.delayMs + (step.waitMs ?? 0)))) return leave(desk, call)
   call.status = 200
   setRequestId(response, call.id)
   if (asked.stream) return stream(wire.toEvents(turn, asked), fault, serving)
-  sendWhole(turn, serving)
-}
-
-function sendWhole(turn: Turn, { wire, response, desk, call }: Serving): void {
+  if (isCutShort(fault)) return cutWhole(fault, serving)
   desk.log.append({ ...call, end: 'whole', usageSent: true })
   response.json(wire.toWhole(turn))
+}
+
+/** An answer that is no stream has no part that could come first: the client gets nothing. */
+async function cutWhole({ stallMs }: PlannedFault, { response, desk, call }: Serving) {
+  if (!(await waitWhileThere(response, stallMs))) return leave(desk, call)
+  desk.log.append({ ...call, end: 'cut' })
+  response.socket?.destroy()
 }
 
 /** The log has the call before the last event is sent: whoever has read the answer finds it there. */
@@ -129,12 +132,12 @@ async function stream(all: Event[], fault: PlannedFault, { response, desk, call 
   response.set({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' })
   response.flushHeaders()
   for (const event of events.slice(0, -1)) response.write(toText(event))
-  if (end !== 'whole' && !(await waitWhileThere(fault.stallMs, response))) return leave(desk, call)
+  if (end !== 'whole' && !(await waitWhileThere(response, fault.stallMs))) return leave(desk, call)
   desk.log.append({ ...call, end, usageSent: events.some(({ usage }) => usage) })
   const last = events.at(-1)
-  if (end !== 'cut') return response.end(last && toText(last))
-  if (last) response.write(toText(last))
-  response.socket?.end() // In mid-answer, after what was written is sent: the client sees a cut.
+  const text = last ? toText(last) : ''
+  if (end === 'cut') response.write(text, () => response.socket?.end())
+  else response.end(text)
 }
 
 /** One server-sent event. Chat's have no name, and its last one is no JSON. */
@@ -142,7 +145,7 @@ const toText = ({ name, data }: Event) =>
   `${name ? `event: ${name}\n` : ''}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
 
 /** False where the client went in the meantime. */
-async function waitWhileThere(ms = 0, response: Response): Promise<boolean> {
+async function waitWhileThere(response: Response, ms = 0): Promise<boolean> {
   if (ms === 0) return !response.destroyed
   const left = new AbortController()
   const leave = () => left.abort()

@@ -51,9 +51,17 @@ function parseFlags(args: string[]) {
 
 function readKey(path: string): Secret {
   const key = readFileSync(path, 'utf8').trim()
-  return key === ''
-    ? exitForUsage([{ path: 'key-file', message: 'It is empty.' }])
-    : new Secret(key)
+  if (key === '') throw new Error(`${path} is empty.`)
+  return new Secret(key)
+}
+
+/** For what is wrong with the files that the flags name. */
+function orExit<T>(open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    return exitForUsage([{ path: '(file)', message: (error as Error).message }])
+  }
 }
 
 function exitForUsage(problems: readonly Problem[]): never {
@@ -64,9 +72,9 @@ function exitForUsage(problems: readonly Problem[]): never {
 const flags = parseFlags(process.argv.slice(2))
 const owned = new AsyncDisposableStack()
 const routes = rehearsalRoutes({
-  key: readKey(flags['key-file']),
+  key: orExit(() => readKey(flags['key-file'])),
   faults: createFaultSwitch(flags.fault),
-  log: owned.use(openCallLog(flags.log)),
+  log: owned.use(orExit(() => openCallLog(flags.log))),
   now: () => new Date(),
   delayMs: flags['delay-ms'],
   logsBodies: flags['log-bodies'],

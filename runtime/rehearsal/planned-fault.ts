@@ -55,10 +55,13 @@ export type StreamEnd = 'whole' | 'cut' | 'ended-early'
 /** What is left of a stream under a fault, and how it ends. */
 export function planStream(events: readonly Event[], { omit = [], ...fault }: PlannedFault) {
   const kept = events.filter(({ name, data }) => !omit.includes(name ?? String(data)))
-  const [cutAt, endAt] = [fault.cutAfter, fault.endAfter].map((count) => {
-    return count === undefined ? kept.length : count < 0 ? Math.max(0, kept.length + count) : count
-  }) as [number, number]
-  const end: StreamEnd =
-    Math.min(cutAt, endAt) >= kept.length ? 'whole' : cutAt <= endAt ? 'cut' : 'ended-early'
-  return { events: kept.slice(0, Math.min(cutAt, endAt)), end }
+  const [cutAt, endAt] = [toIndex(fault.cutAfter, kept), toIndex(fault.endAfter, kept)]
+  const count = Math.min(cutAt, endAt)
+  const early: StreamEnd = cutAt === count ? 'cut' : 'ended-early'
+  return { events: kept.slice(0, count), end: count < kept.length ? early : 'whole' }
+}
+
+function toIndex(after: number | undefined, { length }: readonly Event[]): number {
+  if (after === undefined) return length
+  return after < 0 ? Math.max(0, length + after) : Math.min(after, length)
 }

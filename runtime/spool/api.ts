@@ -146,6 +146,8 @@ export type Loop = {
   /** One sentence: why it ended, or why it waits. */
   reason: string | null
   spec: NewLoop
+  /** The loop that this one repeats. */
+  retryOf: string | null
   /** True where the model is a rehearsal model: nothing it shows came from a vendor. */
   isRehearsal: boolean
   passes: number

@@ -40,7 +40,7 @@ export async function startAppliance(options: Options): Promise<Appliance> {
   const log = createLog(config.log.level, openLogFile(state.folder('logs')))
   const database = starting.use(
     options.database === undefined
-      ? await startEmbedded(state, join(readable.path, 'postgres'), log)
+      ? await startEmbedded(state, join(readable.path, 'postgres/native'), log)
       : await useExternal(options.database),
   )
   await migrateAll(database, options.roles)

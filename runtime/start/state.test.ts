@@ -64,7 +64,7 @@ test(
     const { path } = prepareReadable(join(folder, 'readable'))
     for (const place of [
       'node/bin/node',
-      'postgres/bin/postgres',
+      'postgres/native/bin/postgres',
       'app/runtime/pod/api.ts',
       'app/node_modules/zod/package.json',
     ]) {

@@ -14,6 +14,7 @@ export function stopAsked(): Promise<string> {
       () => process.ppid !== parent && resolve('its parent ended'),
       lookMs,
     )
+    looking.unref() // A start that failed must not be kept waiting by this.
     void promise.then(() => clearInterval(looking))
   }
   return promise

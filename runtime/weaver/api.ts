@@ -77,7 +77,13 @@ export const Exec = z.strictObject({
 })
 export type Exec = z.infer<typeof Exec>
 /** `output` is stdout and stderr as they came, the last 64 KiB. `exit` is 124 after a time-out, 128 + n after signal n. */
-export type ExecResult = { exit: number; ms: number; timedOut: boolean; output: string; outputBytes: number }
+export type ExecResult = {
+  exit: number
+  ms: number
+  timedOut: boolean
+  output: string
+  outputBytes: number
+}
 
 export const Snapshot = z.strictObject({
   /** Commit the workspace was checked out at. */

@@ -10,7 +10,10 @@ export const WeaverConfig = z.strictObject({
   cgroups: z.enum(['auto', 'off']),
   readableFolder: AbsolutePath,
   sandboxFolder: AbsolutePath,
-  runFolder: AbsolutePath.max(socketFolderCharsMax, 'Socket paths are short: take a shorter folder.'),
+  runFolder: AbsolutePath.max(
+    socketFolderCharsMax,
+    'Socket paths are short: take a shorter folder.',
+  ),
   lineSocket: AbsolutePath.max(107),
   uidBase: z.int().min(1_000).max(4_000_000_000),
   uidCount: z.int().min(1).max(100_000),

@@ -20,7 +20,10 @@ export const faultTable: FaultTable<WeaverCode> = {
   'weaver/cut': { status: 409, text: 'This sandbox went over a limit, so it starts nothing more.' },
   'weaver/refused': { status: 409, text: 'The daemon in the sandbox refused this.' },
   'weaver/too-large': { status: 413, text: 'The body is over its limit.' },
-  'weaver/full': { status: 503, text: 'As many sandboxes run as this machine may hold. Try later.' },
+  'weaver/full': {
+    status: 503,
+    text: 'As many sandboxes run as this machine may hold. Try later.',
+  },
   'weaver/unavailable': { status: 503, text: 'This machine cannot isolate a sandbox.' },
   'weaver/no-start': { status: 503, text: 'The sandbox did not come up.' },
   'weaver/too-weak': { status: 503, text: 'The sandbox is weaker than promised, so it was ended.' },

@@ -1,8 +1,7 @@
 // A sandbox's folders on the host: made for its user alone, measured while it lives, removed whatever it left in them.
 import { execFile } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync } from 'node:fs'
-import { readdir, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
+import { statfs } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { Place } from './backend/place.ts'
 
@@ -21,7 +20,11 @@ export function makeFolders({ uid, folder, runFolder, ...place }: Place): void {
   makeFolder(place.root, 0o755, null)
 }
 
-function makeFolder(path: string, mode: number, owner: { uid: number; gid: number } | 0 | null): void {
+function makeFolder(
+  path: string,
+  mode: number,
+  owner: { uid: number; gid: number } | 0 | null,
+): void {
   mkdirSync(path)
   chmodSync(path, mode) // mkdir's own mode is cut by the umask.
   if (owner) chownSync(path, owner.uid, owner.gid)
@@ -42,12 +45,6 @@ export async function removeFolder(path: string): Promise<void> {
     await run('chmod', ['-R', 'u+rwX', '--', path], options).catch(() => {}) // It complains of links without a target.
     await run('rm', ['-rf', '--', path], options)
   }
-}
-
-/** Everything in a folder, except the names given. */
-export async function emptyFolder(path: string, except: readonly string[] = []): Promise<void> {
-  const names = (await readdir(path)).filter((name) => !except.includes(name))
-  for (const name of names) await removeFolder(join(path, name))
 }
 
 export type DiskUse = { bytes: number; files: number }
@@ -80,4 +77,3 @@ export async function freeBytes(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path)
   return bavail * bsize
 }
-

@@ -8,7 +8,14 @@ type Backend = Level['backend']
 
 const always = ['no-new-privileges', 'no-core-dump']
 const walls = [
-  ...['user-namespace', 'own-uid', 'pid-namespace', 'private-proc', 'ipc-namespace', 'uts-namespace'],
+  ...[
+    'user-namespace',
+    'own-uid',
+    'pid-namespace',
+    'private-proc',
+    'ipc-namespace',
+    'uts-namespace',
+  ],
   ...['no-capabilities', 'read-only-system', 'no-interface', 'no-route'],
 ]
 
@@ -20,7 +27,9 @@ export function promisedProbes(backend: Backend, hasFilter: boolean): readonly s
 
 const textMax = 500
 const Probes = z
-  .array(z.object({ name: z.string().max(100), held: z.boolean(), detail: z.string().max(textMax) }))
+  .array(
+    z.object({ name: z.string().max(100), held: z.boolean(), detail: z.string().max(textMax) }),
+  )
   .max(100)
 
 /** Throws `weaver/too-weak`, which names every promise that does not hold. */

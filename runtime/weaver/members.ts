@@ -2,8 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cgroupMembers } from './backend/cgroups.ts'
 import type { Place } from './backend/place.ts'
-import { markName } from './backend/plan.ts'
-import { descendantsOf, hasInEnvironment, listProcesses, type ProcessFacts, readProcess, signal, uidOf } from './processes.ts'
+import {
+  descendantsOf,
+  listProcesses,
+  type ProcessFacts,
+  readProcess,
+  signal,
+  uidOf,
+} from './processes.ts'
 
 export type Whose = Pick<Place, 'id' | 'uid' | 'cgroups'> & {
   /** The process that was started, while it lives. */
@@ -11,26 +17,23 @@ export type Whose = Pick<Place, 'id' | 'uid' | 'cgroups'> & {
 }
 
 /**
- * By cgroup, else by the sandbox's own user, else by descent and mark.
- * **Limits.** The last way, that of an ordinary user without cgroups, misses a process without walls that left its
- * parents and removed the mark. Behind walls nothing can leave: orphans go to the first process of their namespace.
+ * By cgroup, else by the sandbox's own user, else by descent.
+ * **Limits.** Descent, the way of an ordinary user without cgroups, misses a process without walls that left its
+ * parents. Behind walls nothing can leave: orphans go to the first process of their namespace.
  */
 export function membersOf(whose: Whose): ProcessFacts[] {
-  return idsOf(whose)
-    .flatMap((pid) => readProcess(pid) ?? [])
-    .filter(({ isZombie }) => !isZombie)
+  return candidates(whose).filter(({ isZombie }) => !isZombie)
 }
 
-function idsOf({ id, uid, cgroups, pid }: Whose): number[] {
-  if (cgroups.length > 0) return cgroupMembers(cgroups)
+function candidates({ uid, cgroups, pid }: Whose): ProcessFacts[] {
+  if (cgroups.length > 0) return cgroupMembers(cgroups).flatMap((one) => readProcess(one) ?? [])
   const all = listProcesses()
-  if (uid !== null) return all.map((one) => one.pid).filter((one) => uidOf(one) === uid)
-  const descendants = pid === null ? [] : descendantsOf(pid, all).map((one) => one.pid)
-  const marked = all.map((one) => one.pid).filter((one) => hasInEnvironment(one, `${markName}=${id}`))
-  return [...new Set([...descendants, ...marked])].filter((one) => one !== process.pid)
+  if (uid !== null) return all.filter((one) => uidOf(one.pid) === uid)
+  return pid === null ? [] : descendantsOf(pid, all)
 }
 
-export const toKey = ({ pid, started }: Pick<ProcessFacts, 'pid' | 'started'>) => `${pid}@${started}`
+export const toKey = ({ pid, started }: Pick<ProcessFacts, 'pid' | 'started'>) =>
+  `${pid}@${started}`
 
 const stopRoundsMax = 50
 const endMsMax = 10_000
@@ -57,8 +60,19 @@ export async function endMembers(whose: Whose, spared: ReadonlySet<string>): Pro
   return true
 }
 
+const askMsMax = 2_000
+
 /** Ends all of it, from the root down: where there are walls, the kernel does the rest. */
 export async function endAll(whose: Whose): Promise<void> {
-  if (whose.pid !== null) signal(whose.pid, 'SIGKILL')
-  if (!(await endMembers(whose, new Set()))) throw new Error(`Processes of ${whose.id} don't end.`)
+  const { id, pid, uid, cgroups } = whose
+  if (pid !== null && uid === null && cgroups.length === 0) await askToEnd(pid)
+  if (pid !== null) signal(pid, 'SIGKILL')
+  if (!(await endMembers(whose, new Set()))) throw new Error(`Processes of ${id} don't end.`)
+}
+
+/** Where only descent tells what belongs to it, the daemon still finds by its own mark what left the family. */
+async function askToEnd(pid: number): Promise<void> {
+  signal(pid, 'SIGTERM')
+  const until = Date.now() + askMsMax
+  while (Date.now() < until && readProcess(pid)?.isZombie === false) await sleep(lookMs)
 }

@@ -1,8 +1,9 @@
 // The daemon's HTTP, from outside. The agent shares a user with the daemon and may have become it: so whatever comes
 // back is bounded in size and time and parsed, and is never taken for more than this sandbox's word about itself.
-import { constants, fstatSync, openSync, closeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { type Dispatcher, Pool } from 'undici'
 import { z } from 'zod'
+import { Fault } from '#kernel/fault.ts'
 import { fault } from './errors.ts'
 
 export type PodCall = {
@@ -65,7 +66,7 @@ function pin(socketPath: string): number {
   const descriptor = openSync(socketPath, pathOnly | constants.O_NOFOLLOW)
   if (fstatSync(descriptor).isSocket()) return descriptor
   closeSync(descriptor)
-  throw fault('weaver/no-start', { detail: 'the daemon\'s socket is no socket' })
+  throw fault('weaver/no-start', { detail: "the daemon's socket is no socket" })
 }
 
 async function send(pool: Pool, call: PodCall): Promise<PodResponse> {
@@ -81,6 +82,7 @@ async function send(pool: Pool, call: PodCall): Promise<PodResponse> {
       ...(signal && { signal }),
     })
     .catch((cause: unknown) => {
+      if (cause instanceof Fault) throw cause // Of the body that was sent.
       throw fault('weaver/pod-failed', { cause, detail: String(cause) })
     })
   if (response.statusCode > 399) throw await toRefusal(response)
@@ -94,7 +96,9 @@ const refusalBytesMax = 64 * 1024
 async function toRefusal(response: PodResponse): Promise<Error> {
   const text = await readBounded(response, refusalBytesMax)
   const parsed = Refusal.safeParse(toJson(text))
-  const say = parsed.success ? `${parsed.data.message} [${parsed.data.code}]` : `It answered ${response.statusCode}.`
+  const say = parsed.success
+    ? `${parsed.data.message} [${parsed.data.code}]`
+    : `It answered ${response.statusCode}.`
   if (response.statusCode >= 500) return fault('weaver/pod-failed', { say })
   return fault('weaver/refused', { say })
 }

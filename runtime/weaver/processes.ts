@@ -30,7 +30,9 @@ export function readProcess(pid: number): ProcessFacts | null {
 }
 
 export const listProcesses = (): ProcessFacts[] =>
-  readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (readProcess(Number(name)) ?? []) : []))
+  readdirSync('/proc').flatMap((name) =>
+    /^\d+$/.test(name) ? (readProcess(Number(name)) ?? []) : [],
+  )
 
 /** The owner as the kernel sees it: a process can't hide it, unlike the owner of the files within the folder. */
 export function uidOf(pid: number): number | null {
@@ -48,9 +50,6 @@ export function descendantsOf(root: number, all: readonly ProcessFacts[]): Proce
   for (const { pid } of found) found.push(...(children.get(pid) ?? [])) // The list grows while it is walked.
   return found
 }
-
-export const hasInEnvironment = (pid: number, variable: string): boolean =>
-  readOrNull(`/proc/${pid}/environ`)?.split('\0').includes(variable) ?? false
 
 /** What is gone already is no error; what is not ours is. */
 export function signal(pid: number, name: NodeJS.Signals): void {

@@ -1,11 +1,17 @@
 // A sandbox's line: its own Unix socket, carried to the proxy. One line of ours goes first and says whose it is;
 // after it bytes pass both ways untouched. Nothing here reads what they say.
+
+import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-export type Line = { socketPath: string; sandboxId: string; lineSocket: string; connectionsMax: number }
+export type Line = {
+  socketPath: string
+  sandboxId: string
+  lineSocket: string
+  connectionsMax: number
+}
 
 export const toPreamble = (sandboxId: string) => `TREADLE-LINE 1 ${sandboxId}\n`
 

@@ -1,10 +1,11 @@
 import type { MadeKey, NewKey } from '../../auth/api.ts'
-import { toCount, type SubCommand } from '../command.ts'
+import { type SubCommand, toCount } from '../command.ts'
 
 export const keyCreate: SubCommand<{ days?: string }> = {
   name: 'key create',
   args: '<name>',
-  summary: 'Make an API key for yourself. It is shown this once; what is stored is its hash.',
+  summary: 'Make an API key for yourself.',
+  details: 'It is shown this once; what is stored is its hash.',
   examples: [
     ['key create laptop', 'a key without an end'],
     ['key create ci --days 30 > ci.key', 'a key for thirty days, into a file'],

@@ -1,17 +1,15 @@
-import type { Key } from '../../auth/api.ts'
-import type { Page } from '../../spool/api.ts'
-import { type PageOptions, pathOf, type SubCommand, withPage } from '../command.ts'
+import type { Key, KeyList } from '../../auth/api.ts'
+import type { SubCommand } from '../command.ts'
 import { toTimeText } from '../event-text.ts'
 import type { Column } from '../table.ts'
 
-export const keyList: SubCommand<PageOptions> = {
+export const keyList: SubCommand = {
   name: 'key list',
   summary: 'List API keys, without their text.',
   examples: [['key list', 'who may call, since when, and until when']],
-  options: withPage,
-  async run({ connect, out }, _, { limit, cursor }) {
+  async run({ connect, out }) {
     const client = await connect()
-    const page = await client.json<Page<Key>>(pathOf('/api/keys', { limit, cursor }))
+    const page = await client.json<KeyList>('/api/keys')
     out.page(page, columns, 'No keys yet. Make one: treadle key create laptop')
     return 0
   },

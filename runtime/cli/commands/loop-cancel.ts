@@ -1,10 +1,11 @@
 import type { Loop } from '../../spool/api.ts'
-import { segment, type SubCommand } from '../command.ts'
+import { type SubCommand, segment } from '../command.ts'
 
 export const loopCancel: SubCommand = {
   name: 'loop cancel',
   args: '<id>',
-  summary: 'End a loop now. What its passes committed stays.',
+  summary: 'End a loop now.',
+  details: 'What its passes committed stays.',
   examples: [['loop cancel 7f3a', 'it ends as cancelled, exit code 23']],
   async run({ connect, out }, [id]) {
     const client = await connect()

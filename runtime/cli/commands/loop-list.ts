@@ -1,7 +1,7 @@
+import { toUsdText } from '#kernel/units.ts'
 import type { Loop, Page } from '../../spool/api.ts'
 import { type PageOptions, pathOf, type SubCommand, withPage } from '../command.ts'
-import { toTokensText, toTimeText } from '../event-text.ts'
-import { toUsdText } from '#kernel/units.ts'
+import { toTimeText, toTokensText } from '../event-text.ts'
 import type { Column } from '../table.ts'
 
 export const loopList: SubCommand<PageOptions> = {
@@ -25,7 +25,11 @@ const columns: Column<Loop>[] = [
   { title: 'NAME', of: ({ name }) => name },
   { title: 'STATE', of: ({ ending, state }) => ending ?? state },
   { title: 'PASSES', of: ({ passes }) => String(passes), align: 'right' },
-  { title: 'TOKENS', of: ({ usage }) => toTokensText(usage).replace(' tokens', ''), align: 'right' },
+  {
+    title: 'TOKENS',
+    of: ({ usage }) => toTokensText(usage).replace(' tokens', ''),
+    align: 'right',
+  },
   { title: 'COST', of: ({ costNanoUsd }) => toUsdText(costNanoUsd), align: 'right' },
   { title: 'MODEL', of: ({ spec }) => spec.model },
   { title: 'CREATED', of: ({ createdAt }) => toTimeText(createdAt) },

@@ -1,10 +1,11 @@
 import type { Loop } from '../../spool/api.ts'
-import { segment, type SubCommand } from '../command.ts'
+import { type SubCommand, segment } from '../command.ts'
 
 export const loopRetry: SubCommand = {
   name: 'loop retry',
   args: '<id>',
-  summary: 'Run an ended loop again, as a new loop with the same file.',
+  summary: 'Run an ended loop again.',
+  details: 'It becomes a new loop with the same content.',
   examples: [['loop retry 7f3a', 'print the id of the new loop']],
   async run({ connect, out }, [id]) {
     const client = await connect()

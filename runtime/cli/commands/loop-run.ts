@@ -7,8 +7,9 @@ import { watchLoop } from '../watch.ts'
 export const loopRun: SubCommand<{ detach?: boolean }> = {
   name: 'loop run',
   args: '<file>',
-  summary:
-    "Run the loop that a file describes, a line a pass. Exits with its ending's code: done 0, failed 1, capped 10 (iterations) 11 (time) 12 (idle) 13 (usd) 14 (tokens), stuck 20, needs-review 21, denied 22, cancelled 23. Ctrl-C stops watching, not the loop.",
+  summary: 'Run the loop that a file describes, a line a pass.',
+  details:
+    "Exits with the ending's code: done 0, failed 1, capped 10 (iterations) 11 (time) 12 (idle) 13 (usd) 14 (tokens), stuck 20, needs-review 21, denied 22, cancelled 23. Ctrl-C stops watching, not the loop.",
   examples: [
     ['loop run fix-login.yaml', 'run it and wait for its end'],
     ['loop run fix-login.yaml --detach', 'print its id and leave it running'],

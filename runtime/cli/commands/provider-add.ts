@@ -14,14 +14,26 @@ type Options = {
 export const providerAdd: SubCommand<Options> = {
   name: 'provider add',
   args: '<name>',
-  summary: 'Store the key of a model provider. Agents never see it: the proxy adds it to their calls.',
+  summary: 'Store the key of a model provider.',
+  details:
+    'Agents never see it: the proxy adds it to their calls. With --url, write --url and its --key-file before the word provider.',
   examples: [
-    ['provider add claude --kind anthropic --key-file ~/claude.key --models claude-sonnet-4-5', 'a vendor'],
-    ['provider add local --kind openai --base-url http://127.0.0.1:8000 --allow-private --key-file k --models qwen', 'a server of your own'],
+    [
+      'provider add claude --kind anthropic --key-file ~/claude.key --models claude-sonnet-4-5',
+      'a vendor',
+    ],
+    [
+      'provider add local --kind openai --base-url http://127.0.0.1:8000 --allow-private --key-file k --models qwen',
+      'a server of your own',
+    ],
   ],
   options: (command) =>
     command
-      .addOption(new Option('--kind <kind>', 'which wire it speaks').choices(['anthropic', 'openai']).makeOptionMandatory())
+      .addOption(
+        new Option('--kind <kind>', 'which wire it speaks')
+          .choices(['anthropic', 'openai'])
+          .makeOptionMandatory(),
+      )
       .requiredOption('--key-file <file>', 'file that holds the key, and nothing else')
       .option('--base-url <url>', 'address before /v1, where it is not the vendor’s')
       .option('--allow-private', 'let the address be private, loopback or link-local')
@@ -34,7 +46,10 @@ export const providerAdd: SubCommand<Options> = {
       key: key.reveal(),
       ...(baseUrl !== undefined && { baseUrl }),
       allowPrivate: allowPrivate === true,
-      models: (models ?? '').split(',').map((model) => model.trim()).filter(Boolean),
+      models: (models ?? '')
+        .split(',')
+        .map((model) => model.trim())
+        .filter(Boolean),
     }
     const client = await connect()
     const made = await client.json<Provider>('/api/providers', { method: 'POST', json })

@@ -1,17 +1,16 @@
 import type { Provider } from '../../proxy/api.ts'
 import type { Page } from '../../spool/api.ts'
-import { type PageOptions, pathOf, type SubCommand, withPage } from '../command.ts'
+import type { SubCommand } from '../command.ts'
 import { toTimeText } from '../event-text.ts'
 import type { Column } from '../table.ts'
 
-export const providerList: SubCommand<PageOptions> = {
+export const providerList: SubCommand = {
   name: 'provider list',
   summary: 'List model providers, without their keys.',
   examples: [['provider list', 'where each model goes']],
-  options: withPage,
-  async run({ connect, out }, _, { limit, cursor }) {
+  async run({ connect, out }) {
     const client = await connect()
-    const page = await client.json<Page<Provider>>(pathOf('/api/providers', { limit, cursor }))
+    const page = await client.json<Page<Provider>>('/api/providers')
     out.page(page, columns, empty)
     return 0
   },
@@ -24,6 +23,9 @@ const columns: Column<Provider>[] = [
   { title: 'NAME', of: ({ name }) => name },
   { title: 'KIND', of: ({ kind }) => kind },
   { title: 'MODELS', of: ({ models }) => (models.length === 0 ? '-' : models.join(', ')) },
-  { title: 'ADDRESS', of: ({ baseUrl, allowPrivate }) => baseUrl + (allowPrivate ? ' (private)' : '') },
+  {
+    title: 'ADDRESS',
+    of: ({ baseUrl, allowPrivate }) => baseUrl + (allowPrivate ? ' (private)' : ''),
+  },
   { title: 'LAST USED', of: ({ lastUsedAt }) => toTimeText(lastUsedAt) },
 ]

@@ -5,7 +5,8 @@ import { toFields } from '../fields.ts'
 
 export const status: SubCommand = {
   name: 'status',
-  summary: 'Say where Treadle answers and which of its roles are up. Exits 1 when one is down.',
+  summary: 'Say where Treadle answers, and what is up.',
+  details: 'Exits 1 when a role is down.',
   examples: [['status --json', 'for a monitor']],
   async run({ connect, out }) {
     const client = await connect()

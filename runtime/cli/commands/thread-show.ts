@@ -1,13 +1,14 @@
 import type { Message, ThreadWithMessages } from '../../threads/api.ts'
-import { type PageOptions, pathOf, segment, type SubCommand, withPage } from '../command.ts'
+import { type PageOptions, pathOf, type SubCommand, segment, withPage } from '../command.ts'
 import { toTimeText } from '../event-text.ts'
-import { toFields } from '../fields.ts'
+import { indent, toFields } from '../fields.ts'
 import type { Look } from '../output.ts'
 
 export const threadShow: SubCommand<PageOptions> = {
   name: 'thread show',
   args: '<id>',
-  summary: 'Show a conversation, message by message. Control characters are shown as escapes.',
+  summary: 'Show a conversation, message by message.',
+  details: 'Control characters are shown as escapes.',
   examples: [
     ['thread show 01J9', 'what the agent was told, said and did'],
     ['thread show 01J9 --limit 200', 'more of it at once'],
@@ -37,8 +38,5 @@ function toLines(thread: ThreadWithMessages, look: Look): string[] {
 
 function toMessageLines({ role, tool, text, position }: Message, { colours }: Look): string[] {
   const who = tool === null ? role : `${role} · ${tool.name}`
-  // Indented, so that no text can pass for the head of another message.
   return ['', `${colours.dim(String(position))} ${colours.bold(who)}`, ...indent(text)]
 }
-
-const indent = (text: string) => text.split('\n').map((line) => `  ${line}`.trimEnd())

@@ -1,24 +1,37 @@
 import { toUsdText } from '#kernel/units.ts'
 import type { UsageRow } from '../../proxy/api.ts'
-import type { Page } from '../../spool/api.ts'
-import { type PageOptions, pathOf, type SubCommand, withPage } from '../command.ts'
+import { pathOf, type SubCommand } from '../command.ts'
 import { toCountText } from '../event-text.ts'
-import type { Column } from '../table.ts'
+import type { Look } from '../output.ts'
+import { type Column, toTable } from '../table.ts'
 
-export const usage: SubCommand<PageOptions> = {
+export const usage: SubCommand<{ days: string; loop?: string }> = {
   name: 'usage',
-  summary: 'Say what the models cost: calls, tokens and money by day, model and loop.',
-  examples: [['usage', 'the newest day first'], ['usage --json', 'whole numbers: nano-dollars, tokens']],
-  options: withPage,
-  async run({ connect, out }, _, { limit, cursor }) {
+  summary: 'Say what models cost, by day, model and loop.',
+  details: '~ marks a cost that is partly estimated, ≥ one that holds calls without a known price.',
+  examples: [
+    ['usage', 'the last seven days'],
+    ['usage --days 30 --loop 7f3a --json', 'one loop, in whole nano-dollars and tokens'],
+  ],
+  options: (command) =>
+    command
+      .option('--days <count>', 'how many days back', '7')
+      .option('--loop <id>', 'only what a loop used'),
+  async run({ connect, out }, _, { days, loop }) {
     const client = await connect()
-    const page = await client.json<Page<UsageRow>>(pathOf('/api/usage', { limit, cursor }))
-    out.page(page, columns, 'Nothing used yet. A loop calls models: treadle loop run loop.yaml')
+    const rows = await client.json<UsageRow[]>(pathOf('/api/usage', { days, loop }))
+    out.show(rows, (shown, look) => (shown.length === 0 ? [empty] : toLines(shown, look)))
     return 0
   },
 }
 
-// `~` marks what is partly estimated, `≥` what holds calls without a known price.
+const empty = 'Nothing used in this time. A loop calls models: treadle loop run loop.yaml'
+
+function toLines(rows: readonly UsageRow[], look: Look): string[] {
+  const nanoUsd = rows.reduce((sum, row) => sum + row.costNanoUsd, 0)
+  return [...toTable(rows, columns, look), '', `${toUsdText(nanoUsd)} in all`]
+}
+
 const toCostText = ({ costNanoUsd, unpricedCalls, estimatedCalls }: UsageRow) =>
   `${unpricedCalls > 0 ? '≥' : ''}${estimatedCalls > 0 ? '~' : ''}${toUsdText(costNanoUsd)}`
 

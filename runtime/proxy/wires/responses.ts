@@ -11,23 +11,22 @@ const pendingMax = 10_000
 export const responses: WireReader = {
   event(answer, data) {
     const event = toRecord(data)
-    switch (event['type']) {
+    switch (event.type) {
       case 'response.output_text.delta':
-        return addPending(answer, event['item_id'] ?? event['output_index'], toText(event['delta']))
+        return addPending(answer, event.item_id ?? event.output_index, toText(event.delta))
       case 'response.function_call_arguments.delta':
       case 'response.custom_tool_call_input.delta':
       case 'response.reasoning_summary_text.delta':
-        answer.outputChars += toText(event['delta']).length
+        answer.outputChars += toText(event.delta).length
         return
       case 'response.output_item.done':
-        return readItem(answer, toRecord(event['item']), event['output_index'])
+        return readItem(answer, toRecord(event.item), event.output_index)
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
-        return readEnd(answer, toRecord(event['response']))
+        return readEnd(answer, toRecord(event.response))
       case 'error':
-        answer.error =
-          toTextOrNull(event['message']) ?? toTextOrNull(toRecord(event['error'])['message'])
+        answer.error = toTextOrNull(event.message) ?? toTextOrNull(toRecord(event.error).message)
         return
     }
   },
@@ -55,29 +54,29 @@ function addPending(answer: Answer, item: unknown, delta: string): void {
 function readItem(answer: Answer, item: Json, index: unknown): void {
   const state = stateOf(answer)
   state.items += 1
-  state.pending.delete(item['id'])
+  state.pending.delete(item.id)
   state.pending.delete(index)
-  if (item['type'] === 'message') {
-    for (const part of toList(item['content'])) answer.addText(toText(toRecord(part)['text']))
-  } else if (item['type'] === 'function_call' || item['type'] === 'custom_tool_call') {
-    const call = answer.addToolCall(toText(item['call_id']), toText(item['name']))
-    answer.addInput(call, toText(item['arguments'] ?? item['input']))
+  if (item.type === 'message') {
+    for (const part of toList(item.content)) answer.addText(toText(toRecord(part).text))
+  } else if (item.type === 'function_call' || item.type === 'custom_tool_call') {
+    const call = answer.addToolCall(toText(item.call_id), toText(item.name))
+    answer.addInput(call, toText(item.arguments ?? item.input))
   }
 }
 
 function readEnd(answer: Answer, response: Json): void {
   if (stateOf(answer).items === 0) {
-    for (const item of toList(response['output'])) readItem(answer, toRecord(item), undefined)
+    for (const item of toList(response.output)) readItem(answer, toRecord(item), undefined)
   }
-  if (response['error']) answer.error = toTextOrNull(toRecord(response['error'])['message'])
-  const reason = toTextOrNull(toRecord(response['incomplete_details'])['reason'])
-  answer.stopReason = reason ?? toTextOrNull(response['status'])
-  const usage = toRecord(response['usage'])
-  const details = toRecord(usage['input_tokens_details'])
-  answer.input = toCount(usage['input_tokens']) ?? answer.input
-  answer.output = toCount(usage['output_tokens']) ?? answer.output
-  answer.cached = toCount(details['cached_tokens']) ?? answer.cached
-  answer.cacheWrite = toCount(details['cache_write_tokens']) ?? answer.cacheWrite
+  if (response.error) answer.error = toTextOrNull(toRecord(response.error).message)
+  const reason = toTextOrNull(toRecord(response.incomplete_details).reason)
+  answer.stopReason = reason ?? toTextOrNull(response.status)
+  const usage = toRecord(response.usage)
+  const details = toRecord(usage.input_tokens_details)
+  answer.input = toCount(usage.input_tokens) ?? answer.input
+  answer.output = toCount(usage.output_tokens) ?? answer.output
+  answer.cached = toCount(details.cached_tokens) ?? answer.cached
+  answer.cacheWrite = toCount(details.cache_write_tokens) ?? answer.cacheWrite
   answer.isUsageFinal = answer.output !== undefined
 }
 

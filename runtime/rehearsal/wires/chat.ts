@@ -23,7 +23,7 @@ const Request = z.looseObject({
     .array(
       z.looseObject({
         role: z.enum(['developer', 'system', 'user', 'assistant', 'tool']),
-        content: z.unknown(),
+        content: z.unknown().optional(),
         tool_calls: z.array(z.looseObject({ id: z.string() })).nullish(),
         tool_call_id: z.string().optional(),
       }),
@@ -32,12 +32,14 @@ const Request = z.looseObject({
   tools: z
     .array(
       z.looseObject({
-        function: z.looseObject({ name: z.string(), parameters: z.unknown() }).optional(),
+        function: z
+          .looseObject({ name: z.string(), parameters: z.unknown().optional() })
+          .optional(),
       }),
     )
     .default([]),
   response_format: z
-    .looseObject({ json_schema: z.looseObject({ schema: z.unknown() }).optional() })
+    .looseObject({ json_schema: z.looseObject({ schema: z.unknown().optional() }).optional() })
     .optional(),
   prompt_cache_key: z.string().nullish(),
 })

@@ -18,7 +18,7 @@ const Block = z.looseObject({
   type: z.string(),
   id: z.string().optional(),
   tool_use_id: z.string().optional(),
-  content: z.unknown(),
+  content: z.unknown().optional(),
 })
 const Request = z.looseObject({
   model: z.string().min(1),
@@ -32,9 +32,11 @@ const Request = z.looseObject({
       }),
     )
     .min(1),
-  tools: z.array(z.looseObject({ name: z.string(), input_schema: z.unknown() })).default([]),
+  tools: z
+    .array(z.looseObject({ name: z.string(), input_schema: z.unknown().optional() }))
+    .default([]),
   output_config: z
-    .looseObject({ format: z.looseObject({ schema: z.unknown() }).optional() })
+    .looseObject({ format: z.looseObject({ schema: z.unknown().optional() }).optional() })
     .optional(),
   metadata: z.looseObject({ user_id: z.string().nullish() }).optional(),
 })

@@ -18,7 +18,7 @@ import {
 const Item = z.looseObject({
   type: z.string().default('message'),
   call_id: z.string().optional(),
-  output: z.unknown(),
+  output: z.unknown().optional(),
 })
 const Request = z.looseObject({
   model: z.string().min(1),
@@ -26,10 +26,16 @@ const Request = z.looseObject({
   input: z.union([z.string(), z.array(Item).min(1)]),
   tools: z
     .array(
-      z.looseObject({ type: z.string(), name: z.string().optional(), parameters: z.unknown() }),
+      z.looseObject({
+        type: z.string(),
+        name: z.string().optional(),
+        parameters: z.unknown().optional(),
+      }),
     )
     .default([]),
-  text: z.looseObject({ format: z.looseObject({ schema: z.unknown() }).optional() }).nullish(),
+  text: z
+    .looseObject({ format: z.looseObject({ schema: z.unknown().optional() }).optional() })
+    .nullish(),
   previous_response_id: z.null('Nothing is stored here: send the whole input.').optional(),
   prompt_cache_key: z.string().nullish(),
 })

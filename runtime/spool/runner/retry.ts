@@ -55,9 +55,9 @@ const lostCodes = [
   'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT',
 ]
 
-/** The answer is missing: safe to ask again where asking twice does no more than asking once. */
+/** The answer is missing, or a peer failed for want of its database: safe to ask again where asking twice does no more than asking once. */
 export function isUnanswered(error: unknown): boolean {
-  if (error instanceof Fault) return error.code === 'peer/absent' || [429, 502, 503, 504].includes(error.status)
+  if (error instanceof Fault) return error.code === 'internal' || [429, 502, 503, 504].includes(error.status)
   return lostCodes.includes(codeOf(error))
 }
 

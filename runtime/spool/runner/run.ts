@@ -45,3 +45,9 @@ export const spentOf = ({ loop }: Pick<Run, 'loop'>) => ({
   tokens: loop.input_tokens + loop.output_tokens,
   nanoUsd: loop.cost_nano_usd,
 })
+
+export const clientDeps = ({ peers, held, config }: Run) => ({
+  peers,
+  signal: held.signal,
+  bundleBytesMax: config.bundleBytesMax,
+})

@@ -31,7 +31,7 @@ export type SandboxClient = {
 type Deps = { peers: Peers; signal: AbortSignal; bundleBytesMax: number }
 type Passing = (error: unknown) => boolean
 
-export async function createSandbox(asked: NewSandbox, deps: Deps): Promise<SandboxClient> {
+async function createSandbox(asked: NewSandbox, deps: Deps): Promise<SandboxClient> {
   const call = { method: 'POST', path: '/api/sandboxes', json: asked, silentMsMax: 60_000 } as const
   try {
     const { id } = await retrying(deps, isUnsent, () =>
@@ -154,4 +154,18 @@ export async function deleteSandbox(id: string, peers: Peers): Promise<void> {
   const signal = AbortSignal.timeout(deleteMsMax)
   const send = async () => drain(await peers.call('weaver', { ...call, signal }))
   await withRetries(send, { isPassing: isUnanswered, msMax: deleteMsMax, signal }).catch(() => {}) // As said above.
+}
+
+/** A fresh sandbox for the time of `work`; gone after it, whatever came. */
+export async function withSandbox<T>(
+  asked: NewSandbox,
+  deps: Deps,
+  work: (sandbox: SandboxClient) => Promise<T>,
+): Promise<T> {
+  const sandbox = await createSandbox(asked, deps)
+  try {
+    return await work(sandbox)
+  } finally {
+    await deleteSandbox(sandbox.id, deps.peers)
+  }
 }

@@ -50,16 +50,18 @@ export const holdLease = ({ id, owner, fence }: Lease) =>
     select cancelled_at is not null as cancelled from spool.loops
     where id = ${id} and lease_owner = ${owner} and lease_fence = ${fence} for update`
 
+/** As it was, for another runner; nothing is counted. */
+export const returnLoop = ({ id, owner, fence }: Lease) =>
+  sql.unsafe`
+    update spool.loops set state = 'queued', lease_owner = null, lease_until = null
+    where id = ${id} and lease_owner = ${owner} and lease_fence = ${fence}`
+
 // What follows runs inside a transaction that holds the lease.
 
 /** Back into the queue. `ready_at` stays, so an older loop goes on before a younger one starts. */
 export const releaseLoop = (id: string) =>
   sql.unsafe`
     update spool.loops set state = 'queued', failures = 0, lease_owner = null, lease_until = null where id = ${id}`
-
-/** As it was, for another runner; nothing is counted. */
-export const returnLoop = (id: string) =>
-  sql.unsafe`update spool.loops set state = 'queued', lease_owner = null, lease_until = null where id = ${id}`
 
 export const pauseLoop = (id: string, waitMs: number, reason: string, failures: number) =>
   sql.type(z.object({ until: z.number() }))`

@@ -38,7 +38,20 @@ const planSystem = ({ host, etcFolder, readableFolder }: StartFacts): string[] =
 
 const planOwn = ({ place, limits }: StartFacts): string[] => [
   ...['--perms', '1777', '--size', String(limits.temporaryBytesMax), '--tmpfs', '/tmp'],
-  ...['--perms', '0755', '--dir', '/home', '--perms', '0755', '--dir', '/run', '--perms', '0755', '--dir', '/var'],
+  ...[
+    '--perms',
+    '0755',
+    '--dir',
+    '/home',
+    '--perms',
+    '0755',
+    '--dir',
+    '/run',
+    '--perms',
+    '0755',
+    '--dir',
+    '/var',
+  ],
   ...['--bind', place.work, inside.work, '--bind', place.home, inside.home],
   ...['--bind', place.scratch, inside.scratch],
   ...['--bind', place.pod, inside.pod, '--ro-bind', place.line, inside.line],

@@ -2,8 +2,8 @@
 // Groups are made below the one this process lies in, so a limit that somebody set on us holds for them as well.
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export type CgroupParents =
   | { version: 1; memory: string; pids: string }
@@ -21,7 +21,11 @@ export function planCgroups(parents: CgroupParents | null, id: string): string[]
 type Setting = { file: string; value: string; isOptional?: true }
 
 /** What is written where, in this order. Swap is closed where it can be counted: else memory spills over into it. */
-export function planCgroupSettings(version: 1 | 2, folders: readonly string[], limits: CgroupLimits): Setting[] {
+export function planCgroupSettings(
+  version: 1 | 2,
+  folders: readonly string[],
+  limits: CgroupLimits,
+): Setting[] {
   const memory = String(limits.memoryBytesMax)
   const processes = String(limits.processesMax)
   const [first, second] = folders as [string, string]
@@ -40,7 +44,11 @@ export function planCgroupSettings(version: 1 | 2, folders: readonly string[], l
 }
 
 /** Kernel files, written in memory: synchronous calls are the short way. */
-export function applyCgroups(version: 1 | 2, folders: readonly string[], limits: CgroupLimits): void {
+export function applyCgroups(
+  version: 1 | 2,
+  folders: readonly string[],
+  limits: CgroupLimits,
+): void {
   for (const folder of folders) mkdirSync(folder)
   for (const { file, value, isOptional } of planCgroupSettings(version, folders, limits)) {
     try {
@@ -61,14 +69,16 @@ export function cgroupMembers(folders: readonly string[]): number[] {
   return [...members]
 }
 
-export type CgroupFigures = { oomKills: number; processes: number }
+export type CgroupFigures = { oomKills: number; processes: number; refusedForks: number }
 
 export function readCgroupFigures(version: 1 | 2, folders: readonly string[]): CgroupFigures {
   const [first, second = first] = folders as [string, string?]
-  const events = readOr(join(first, version === 2 ? 'memory.events' : 'memory.oom_control'), '')
+  const memory = readOr(join(first, version === 2 ? 'memory.events' : 'memory.oom_control'), '')
+  const forks = readOr(join(second, 'pids.events'), '')
   return {
-    oomKills: Number(/^oom_kill (\d+)$/m.exec(events)?.[1] ?? 0),
+    oomKills: Number(/^oom_kill (\d+)$/m.exec(memory)?.[1] ?? 0),
     processes: Number(readOr(join(second, 'pids.current'), '0')),
+    refusedForks: Number(/^max (\d+)$/m.exec(forks)?.[1] ?? 0),
   }
 }
 
@@ -90,22 +100,30 @@ export async function removeCgroups(folders: readonly string[]): Promise<void> {
 
 /** Both controllers, writable by us, or null. Version 1 where it has them, for then version 2 does not. */
 export function findCgroupParents(): CgroupParents | null {
-  const own = readOr('/proc/self/cgroup', '').split('\n').map((line) => line.split(':'))
+  const own = readOr('/proc/self/cgroup', '')
+    .split('\n')
+    .map((line) => line.split(':'))
   const mounts = readOr('/proc/self/mountinfo', '').split('\n').flatMap(toCgroupMount)
   const version1 = (controller: string) => {
     const path = own.find(([, names]) => names?.split(',').includes(controller))?.[2]
-    const mount = mounts.find(({ kind, options }) => kind === 'cgroup' && options.includes(controller))
+    const mount = mounts.find(
+      ({ kind, options }) => kind === 'cgroup' && options.includes(controller),
+    )
     return path !== undefined && mount ? below(mount, path) : null
   }
   const memory = version1('memory')
   const pids = version1('pids')
-  if (memory && pids) return isWritable(memory) && isWritable(pids) ? { version: 1, memory, pids } : null
+  if (memory && pids)
+    return isWritable(memory) && isWritable(pids) ? { version: 1, memory, pids } : null
   return findUnified(own.find(([hierarchy]) => hierarchy === '0')?.[2], mounts)
 }
 
 // Version 2 lets a group hold processes or groups with limits, never both. So ours lie beside our own group, in one
 // whose children have the controllers: as a service manager arranges it for a delegated service with a sub-group.
-function findUnified(path: string | undefined, mounts: readonly CgroupMount[]): CgroupParents | null {
+function findUnified(
+  path: string | undefined,
+  mounts: readonly CgroupMount[],
+): CgroupParents | null {
   const mount = mounts.find(({ kind }) => kind === 'cgroup2')
   if (path === undefined || path === '/' || !mount) return null
   const unified = join(below(mount, path), '..')

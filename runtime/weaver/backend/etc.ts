@@ -18,8 +18,9 @@ nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
   hosts: '127.0.0.1 localhost sandbox\n::1 localhost\n',
   hostname: 'sandbox\n',
   'host.conf': 'multi on\n',
-  'resolv.conf': '# There is no name server: the only way out is the sandbox\'s own line.\n',
-  'nsswitch.conf': 'passwd: files\ngroup: files\nshadow: files\nhosts: files\nprotocols: files\nservices: files\n',
+  'resolv.conf': "# There is no name server: the only way out is the sandbox's own line.\n",
+  'nsswitch.conf':
+    'passwd: files\ngroup: files\nshadow: files\nhosts: files\nprotocols: files\nservices: files\n',
   shells: '/bin/sh\n/bin/bash\n',
   profile,
   'bash.bashrc': '',
@@ -32,7 +33,8 @@ export function makeEtc(folder: string, { etcEntries }: Pick<Host, 'etcEntries'>
   for (const [name, text] of Object.entries(files)) {
     writeFileSync(join(folder, name), text, { mode: 0o644 })
   }
-  for (const name of etcEntries) makeMountPoint(join(folder, name), statSync(`/etc/${name}`).isDirectory())
+  for (const name of etcEntries)
+    makeMountPoint(join(folder, name), statSync(`/etc/${name}`).isDirectory())
 }
 
 function makeMountPoint(at: string, isFolder: boolean): void {

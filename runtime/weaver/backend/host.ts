@@ -32,9 +32,14 @@ export async function findHost(config: Pick<WeaverConfig, 'backend' | 'cgroups'>
     walls: await chooseWalls(config.backend, found, isRoot),
     programs: found,
     rootEntries: ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'].flatMap(toRootEntry),
-    etcEntries: ['alternatives', 'ssl/certs', 'ssl/openssl.cnf', 'pki', 'ld.so.cache', 'localtime'].filter((name) =>
-      existsSync(`/etc/${name}`),
-    ),
+    etcEntries: [
+      'alternatives',
+      'ssl/certs',
+      'ssl/openssl.cnf',
+      'pki',
+      'ld.so.cache',
+      'localtime',
+    ].filter((name) => existsSync(`/etc/${name}`)),
     cgroups: config.cgroups === 'off' ? null : findCgroupParents(),
   }
 }
@@ -53,7 +58,17 @@ function toRootEntry(path: string): { path: string; target: string | null }[] {
 const trials: Readonly<Record<Walls, { needs: readonly Program[]; argv: readonly string[] }>> = {
   bubblewrap: {
     needs: ['bwrap', 'setpriv', 'prlimit'],
-    argv: ['bwrap', '--unshare-user', '--unshare-pid', '--unshare-net', '--disable-userns', '--ro-bind', '/', '/', 'true'],
+    argv: [
+      'bwrap',
+      '--unshare-user',
+      '--unshare-pid',
+      '--unshare-net',
+      '--disable-userns',
+      '--ro-bind',
+      '/',
+      '/',
+      'true',
+    ],
   },
   unshare: {
     needs: ['unshare', 'setpriv', 'prlimit', 'mount', 'pivot_root', 'ip'],
@@ -78,7 +93,11 @@ async function chooseWalls(
   throw fault('weaver/unavailable', { say: problems.join('; ') })
 }
 
-async function tryWalls(walls: Walls, found: Host['programs'], isRoot: boolean): Promise<string | null> {
+async function tryWalls(
+  walls: Walls,
+  found: Host['programs'],
+  isRoot: boolean,
+): Promise<string | null> {
   const { needs, argv } = trials[walls]
   const missing = needs.filter((name) => !found[name])
   if (missing.length > 0) return `${missing.join(', ')} not installed`

@@ -12,9 +12,6 @@ import { planUnshare } from './unshare.ts'
 // As pod/api.ts has it; a value of another role is not imported.
 const proxyPort = 7401
 
-/** Names the sandbox in its processes' environment, for the watchdog where nothing better tells them apart. */
-export const markName = 'TREADLE_SANDBOX'
-
 export type StartFacts = {
   host: Host
   place: Place
@@ -33,7 +30,9 @@ export type StartPlan = { argv: string[]; env: Record<string, string> }
 
 export function planStart(facts: StartFacts): StartPlan {
   const daemon = [...planProcessLimits(facts), ...planDaemon(facts)]
-  const walled = { bubblewrap: planBubblewrap, unshare: planUnshare, none: planNoWalls }[facts.backend]
+  const walled = { bubblewrap: planBubblewrap, unshare: planUnshare, none: planNoWalls }[
+    facts.backend
+  ]
   return {
     argv: [...planJoin(facts.place.cgroups), ...planDrop(facts), ...walled(facts, daemon)],
     env: planEnvironment(facts),
@@ -52,24 +51,26 @@ function planJoin(cgroups: readonly string[]): string[] {
 /** Before any namespace: mapped from root, the sandbox's user would be root outside. */
 function planDrop({ host, place: { uid } }: StartFacts): string[] {
   const identity = uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups']
-  const bounds = uid === null ? [] : ['--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all']
+  const bounds =
+    uid === null ? [] : ['--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all']
   return [host.programs.setpriv!, ...identity, ...bounds, '--no-new-privs', '--pdeathsig=KILL']
 }
 
 /**
- * Limits of each single process. They are set inside the walls, for the kernel counts RLIMIT_NPROC in each user
- * namespace apart (since 5.14): outside, it would count whatever else an ordinary user runs.
- * Without a cgroup memory is bounded by RLIMIT_DATA, not RLIMIT_AS: V8 reserves far more addresses than it fills.
+ * Limits of each single process, and what stands in for a cgroup. They are set inside the walls, for the kernel counts
+ * RLIMIT_NPROC in each user namespace apart (since 5.14): outside, it would count whatever else an ordinary user runs.
+ * Memory is bounded by RLIMIT_DATA, not RLIMIT_AS: V8 reserves far more addresses than it fills.
  */
 function planProcessLimits({ host, backend, place, limits }: StartFacts): string[] {
+  const hasCgroups = place.cgroups.length > 0
   const countsApart = backend !== 'none' || place.uid !== null
   return [
     host.programs.prlimit!,
     '--core=0',
     `--fsize=${limits.fileBytesMax}`,
     `--nofile=${limits.openFilesMax}`,
-    ...(countsApart ? [`--nproc=${limits.processesMax}`] : []),
-    ...(place.cgroups.length === 0 ? [`--data=${limits.memoryBytesMax}`] : []),
+    ...(hasCgroups ? [] : [`--data=${limits.memoryBytesMax}`]),
+    ...(hasCgroups || !countsApart ? [] : [`--nproc=${limits.processesMax}`]),
   ]
 }
 
@@ -87,11 +88,22 @@ function planDaemon(facts: StartFacts): string[] {
 /** What the daemon hands on to all that it starts. No secret is among it. */
 function planEnvironment(facts: StartFacts): Record<string, string> {
   const { readable, home, scratch } = pathsSeen(facts)
-  const folders = [join(readable, 'node/bin'), '/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
-  return { PATH: folders.join(':'), HOME: home, LANG: 'C.UTF-8', TMPDIR: scratch, [markName]: facts.place.id }
+  const folders = [
+    join(readable, 'node/bin'),
+    '/usr/local/bin',
+    '/usr/bin',
+    '/bin',
+    '/usr/sbin',
+    '/sbin',
+  ]
+  return { PATH: folders.join(':'), HOME: home, LANG: 'C.UTF-8', TMPDIR: scratch }
 }
 
-function pathsSeen({ backend, place, readableFolder }: StartFacts): Record<keyof typeof inside, string> {
+function pathsSeen({
+  backend,
+  place,
+  readableFolder,
+}: StartFacts): Record<keyof typeof inside, string> {
   if (backend !== 'none') return inside
   const { work, home, scratch, pod, line } = place
   return { readable: readableFolder, work, home, scratch, pod, line }

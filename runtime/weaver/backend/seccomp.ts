@@ -1,7 +1,7 @@
 // The system calls a sandbox may not make, as the classic BPF that bubblewrap's --seccomp takes. seccomp(2).
 // A wrong architecture or an x32 call kills; a denied call gets an error; all else is allowed.
 
-/** Numbers by call: x86-64, arm64 (null: that machine has no such call). From the kernel's tables; guarded by seccomp.test.ts. */
+/** Numbers by call: x86-64, arm64 (null: that machine has no such call). From the tables in the kernel's own headers. */
 // biome-ignore format: a table reads best with a topic a line.
 const denied: Readonly<Record<string, readonly [x64: number, arm64: number | null]>> = {
   // Mounts and namespaces.
@@ -93,11 +93,7 @@ function allowFamilies(call: number): Instruction[] {
   const tests = allowedFamilies.map((family, index): Instruction => {
     return [equal, allowedFamilies.length - index, 0, family]
   })
-  return guarded(call, firstArgumentAt, [
-    ...tests,
-    [give, 0, 0, noSuchFamily],
-    [give, 0, 0, allow],
-  ])
+  return guarded(call, firstArgumentAt, [...tests, [give, 0, 0, noSuchFamily], [give, 0, 0, allow]])
 }
 
 /** `body` decides on an argument of one call; other calls skip it with the call's number still loaded. */
@@ -121,5 +117,5 @@ function toBytes(program: readonly Instruction[]): Buffer {
   return bytes
 }
 
-/** Every number in use, for the test that holds them against the headers of this machine. */
+/** Every number in use, for the test that runs the filter over each. */
 export const systemCalls = { ...denied, ioctl, socket }

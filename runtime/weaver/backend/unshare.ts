@@ -9,9 +9,17 @@ export function planUnshare(facts: StartFacts, daemon: readonly string[]): strin
     ...['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child=KILL'],
     ...['--net', '--ipc', '--uts', '--cgroup', '--propagation', 'private'],
     ...['/bin/sh', '-c', facts.script, 'walls'],
-    ...[place.root, etcFolder, readableFolder, place.work, place.home, place.scratch, place.pod, place.line],
+    ...[
+      place.root,
+      etcFolder,
+      readableFolder,
+      place.work,
+      place.home,
+      place.scratch,
+      place.pod,
+      place.line,
+    ],
     ...[String(limits.temporaryBytesMax), links.join(' '), host.etcEntries.join(' ')],
     ...daemon,
   ]
 }
-

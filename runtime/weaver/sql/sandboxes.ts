@@ -83,7 +83,12 @@ export const findSandbox = (id: string) => sql.type(Row)`
 /** Newest first. `org` null lists every organisation's; `cursor` is the last id of the page before. */
 export const listSandboxes = (
   org: string | null,
-  filter: { loop: string | null; state: 'ready' | 'ended' | null; cursor: string | null; max: number },
+  filter: {
+    loop: string | null
+    state: 'ready' | 'ended' | null
+    cursor: string | null
+    max: number
+  },
 ) => sql.type(Row)`
   select ${columns} from weaver.sandboxes
   where org is not null

@@ -1,0 +1,63 @@
+// Every sub-command there is, in the order in which help shows them.
+import type { SubCommand } from '../command.ts'
+import { doctor } from './doctor.ts'
+import { keyCreate } from './key-create.ts'
+import { keyList } from './key-list.ts'
+import { keyRevoke } from './key-revoke.ts'
+import { loginLink } from './login-link.ts'
+import { loopAttach } from './loop-attach.ts'
+import { loopCancel } from './loop-cancel.ts'
+import { loopList } from './loop-list.ts'
+import { loopLogs } from './loop-logs.ts'
+import { loopRetry } from './loop-retry.ts'
+import { loopRun } from './loop-run.ts'
+import { loopShow } from './loop-show.ts'
+import { providerAdd } from './provider-add.ts'
+import { providerList } from './provider-list.ts'
+import { providerRemove } from './provider-remove.ts'
+import { providerTest } from './provider-test.ts'
+import { sandboxAttach } from './sandbox-attach.ts'
+import { sandboxDelete } from './sandbox-delete.ts'
+import { sandboxExec } from './sandbox-exec.ts'
+import { sandboxList } from './sandbox-list.ts'
+import { status } from './status.ts'
+import { threadList } from './thread-list.ts'
+import { threadSearch } from './thread-search.ts'
+import { threadShow } from './thread-show.ts'
+import { usage } from './usage.ts'
+
+export const groups = {
+  loop: 'Run agent loops and look at them.',
+  sandbox: 'Look into the sandboxes that loops run in.',
+  thread: 'Read and search what was said to models.',
+  provider: 'Keep the keys of model providers.',
+  key: 'Make and end your own API keys.',
+} as const
+
+export const commands: readonly SubCommand[] = [
+  loopRun,
+  loopList,
+  loopShow,
+  loopLogs,
+  loopAttach,
+  loopCancel,
+  loopRetry,
+  sandboxList,
+  sandboxAttach,
+  sandboxExec,
+  sandboxDelete,
+  threadList,
+  threadShow,
+  threadSearch,
+  providerAdd,
+  providerList,
+  providerTest,
+  providerRemove,
+  keyCreate,
+  keyList,
+  keyRevoke,
+  usage,
+  loginLink,
+  status,
+  doctor,
+]

@@ -1,0 +1,196 @@
+// The first half of a pass: a fresh sandbox, the agent in it, and its work as one checked commit.
+// Cut short anywhere, it is done again as the next attempt, from the same commit; what it spent stays booked.
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Fault } from '#kernel/fault.ts'
+import { toNanoUsd } from '#kernel/units.ts'
+import type { SandboxRecord } from '../../proxy/api.ts'
+import type { NewSandbox } from '../../weaver/api.ts'
+import { toAgentStart } from '../agents/profile.ts'
+import type { EventBody } from '../sql/events.ts'
+import { bundleOf, countChanged, isSameTree, readPlan, takeBundle } from '../git/work.ts'
+import { countOpenItems } from '../plan.ts'
+import { isPromised } from '../promise.ts'
+import { appendEvent } from '../sql/events.ts'
+import { readLoop } from '../sql/loops.ts'
+import { enterGates, insertAttempt, insertPass, type PassRow, setAttempt, setSandbox } from '../sql/passes.ts'
+import { toStorable } from '../text.ts'
+import { clientDeps, EndsLoop, elapsedMs, type Run, spentOf } from './run.ts'
+import { deleteSandbox, openSandbox, type SandboxClient, withSandbox } from './sandbox.ts'
+import { type AgentEnd, type Attempt, finalRecord, isAgentsFault, isDenied, watchAgent } from './watch.ts'
+
+const outputBytesMax = 256 * 1024 // What a person scrolls through.
+const messageCharsMax = 16 * 1024
+const errorCharsMax = 2_000
+const tokenSlackMs = 120_000 // The token outlives the time cap by the agent's own end.
+
+/** Opens the next attempt: of the pass that was cut short, or of a new one. Earlier attempts are booked first. */
+export async function openAttempt(run: Run, open: PassRow | undefined, settled: number): Promise<Attempt> {
+  const { held, loop, peers } = run
+  const next = open
+    ? { pass: open.pass, attempt: open.attempt + 1 }
+    : { pass: settled + 1, attempt: 1 }
+  if (open?.sandbox) {
+    await deleteSandbox(open.sandbox, peers)
+    await finalRecord(run, openSandbox(open.sandbox, clientDeps(run)), open)
+  }
+  await held.write(async (tx) => {
+    await tx.query(insertPass(loop.id, next.pass))
+    await tx.query(insertAttempt(loop.id, next.pass, next.attempt))
+    await tx.query(setAttempt(loop.id, next.pass, next.attempt))
+  })
+  run.loop = await held.write((tx) => tx.one(readLoop(loop.id)))
+  return next
+}
+
+/** From the commit `from` to the phase `gates`. */
+export async function runAgent(run: Run, attempt: Attempt, from: string): Promise<void> {
+  const name = `${run.loop.id}-${attempt.pass}-${attempt.attempt}.bundle`
+  const file = join(run.folder, 'incoming', name)
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  try {
+    const left = await withSandbox(toNewSandbox(run, attempt), clientDeps(run), (sandbox) =>
+      letWork(run, sandbox, { attempt, from, file }),
+    )
+    const record = await finalRecord(run, openSandbox(left.sandbox, clientDeps(run)), attempt)
+    await takeOver(run, { ...left, attempt, from, file, record })
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+function toNewSandbox(run: Run, { pass, attempt }: Attempt): NewSandbox {
+  const { id, org, user_id: user, spec } = run.loop
+  const spent = spentOf(run)
+  const { usd, tokens, time } = spec.caps
+  return {
+    org, user, purpose: 'agent', isolation: spec.isolation, loop: id, pass, attempt,
+    model: {
+      model: spec.model,
+      ...(spec.provider !== undefined && { provider: spec.provider }),
+      ...(usd !== undefined && { nanoUsdMax: toNanoUsd(usd) - spent.nanoUsd }),
+      ...(tokens !== undefined && { tokensMax: tokens - spent.tokens }),
+      lifeMs: leftMs(run, time) + tokenSlackMs,
+    },
+  }
+}
+
+const leftMs = (run: Run, time: number) => Math.max(1, Math.ceil(time - elapsedMs(run)))
+
+type Place = { attempt: Attempt; from: string; file: string }
+type Left = AgentEnd & {
+  sandbox: string
+  output: Buffer
+  /** The commit in the bundle; undefined = nothing changed. */
+  sha: string | undefined
+  workRefused: string | null
+}
+
+/** What happens inside the sandbox. */
+async function letWork(run: Run, sandbox: SandboxClient, { attempt, from, file }: Place): Promise<Left> {
+  const { held, loop, work, programs } = run
+  await held.write(async (tx) => {
+    await tx.query(setSandbox(loop.id, attempt.pass, attempt.attempt, sandbox.id))
+    await tx.query(appendEvent(loop.id, toPhase(attempt, 'sandbox', sandbox.id)))
+  })
+  await sandbox.checkout(from, await bundleOf(work, from))
+  await start(sandbox, run, programs)
+  await held.write((tx) => tx.query(appendEvent(loop.id, toPhase(attempt, 'agent'))))
+  const end = await watchAgent(run, sandbox, attempt)
+  const output = await sandbox.output(outputBytesMax)
+  const taken = await snapshot(sandbox, { from, file, message: toMessage(run, attempt), cut: end.cut })
+  return { ...end, ...taken, output, sandbox: sandbox.id }
+}
+
+const toPhase = ({ pass, attempt }: Attempt, phase: 'sandbox' | 'agent', sandbox?: string): EventBody => ({
+  event: 'phase',
+  pass,
+  phase,
+  detail: sandbox === undefined ? `attempt ${attempt}` : sandbox,
+})
+
+async function start(sandbox: SandboxClient, run: Run, programs: Run['programs']): Promise<void> {
+  const { spec } = run.loop
+  try {
+    await sandbox.startAgent(toAgentStart({ loop: spec, programs }, leftMs(run, spec.caps.time)))
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.status >= 500) throw cause
+    throw new EndsLoop('failed', `The agent can't be started: ${cause.publicMessage}`, cause)
+  }
+}
+
+const toMessage = ({ loop: { id, spec } }: Run, { pass }: Attempt) =>
+  `${spec.name}: pass ${pass}
+
+Loop: ${id}
+Agent: ${typeof spec.agent === 'string' ? spec.agent : 'command'}
+Model: ${spec.model}
+`
+
+type Snap = { from: string; file: string; message: string; cut: string | null }
+
+async function snapshot(sandbox: SandboxClient, { from, file, message, cut }: Snap) {
+  try {
+    return { sha: await sandbox.snapshot(from, message, file), workRefused: null }
+  } catch (error) {
+    if (!isAgentsFault(error, cut)) throw error
+    return { sha: undefined, workRefused: error.publicMessage }
+  }
+}
+
+type Leaving = Left & Place & { record: SandboxRecord | undefined }
+
+/** Checks the work, takes it into the loop's repository, and stores what is known of the agent's part. */
+async function takeOver(run: Run, left: Leaving): Promise<void> {
+  const { held, loop, work } = run
+  const { attempt, from, record } = left
+  const { sha, workRefused } = await importWork(run, left)
+  const plan = loop.spec.plan
+  const lastMessage = toLastMessage(record)
+  const end = {
+    sha,
+    treeChanged: !(await isSameTree(work, from, sha)),
+    filesChanged: sha === from ? 0 : await countChanged(work, from, sha),
+    agentExit: left.exit,
+    agentCut: left.cut,
+    outcome: { ...toOutcome(record), exit: left.exit, cut: left.cut, workRefused },
+    lastMessage,
+    promised: isPromised(lastMessage, loop.spec.promise, loop.spec.prompt),
+    openItems: plan === undefined ? null : countOpenItems(await readPlan(work, sha, plan)),
+    output: left.output,
+  }
+  await held.write(async (tx) => {
+    const isNew = await tx.maybeOne(enterGates(loop.id, attempt.pass, end))
+    const detail = `${sha} ${end.filesChanged} files`
+    if (isNew) await tx.query(appendEvent(loop.id, { event: 'phase', pass: attempt.pass, phase: 'commit', detail }))
+  })
+}
+
+async function importWork({ work }: Run, { sha, from, file, workRefused }: Leaving) {
+  if (sha === undefined || sha === from) return { sha: from, workRefused }
+  try {
+    await takeBundle(work, file, sha, from)
+    return { sha, workRefused }
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'work/refused') throw error
+    return { sha: from, workRefused: toStorable(error.publicMessage, errorCharsMax) }
+  }
+}
+
+/** The last assistant message, where the agent's last answer was one: whole, and no call of a tool. */
+function toLastMessage(record: SandboxRecord | undefined): string | null {
+  const last = record?.last
+  if (!last || last.error !== null || last.toolCalls > 0 || last.state === 'denied') return null
+  return toStorable(last.text, messageCharsMax)
+}
+
+function toOutcome(record: SandboxRecord | undefined) {
+  const last = record?.last
+  return {
+    calls: record?.calls ?? 0,
+    lastStatus: last?.status ?? null,
+    lastError: last?.error ? toStorable(last.error, errorCharsMax) : null,
+    retryAfterS: last?.retryAfterS ?? null,
+    denial: record && isDenied(record) ? record.denial : null,
+  }
+}

@@ -1,0 +1,120 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { RoleName } from '#kernel/tokens.ts'
+import type { LoginLink, Status } from '../auth/api.ts'
+import type { AuthConfig } from '../auth/config.ts'
+import { type Auth, startAuth } from '../auth/role.ts'
+import { createTestDeps, type TestDeps } from './deps.ts'
+import { startPostgres, type TestPostgres } from './postgres.ts'
+
+type CallOptions = {
+  key?: string
+  cookie?: string
+  headers?: Record<string, string>
+  json?: unknown
+  body?: string
+}
+
+export type FrontDoor = AsyncDisposable & {
+  url: URL
+  deps: TestDeps
+  postgres: TestPostgres
+  ownerToken: string
+  urls: Map<RoleName, URL>
+  /** Time as the role sees it goes on by so much. */
+  pass(ms: number): void
+  createLoginLink(): Promise<LoginLink>
+  /** `headers` may name any, `origin` and `host` too. Follows no redirect. */
+  call(method: string, path: string, options?: CallOptions): Promise<Response>
+  /** Bytes as they are, for what no client would send. Answers all bytes that came back. */
+  raw(lines: readonly string[], body?: string): Promise<string>
+  /** Uses a new link up; answers the cookie, as `name=value`. */
+  signIn(): Promise<string>
+}
+
+/** The front door with a database of its own, and peers where `urls` says. */
+export async function startFrontDoor(overrides: Partial<AuthConfig> = {}): Promise<FrontDoor> {
+  await using starting = new AsyncDisposableStack()
+  const postgres = starting.use(await startPostgres())
+  await postgres.query('grant create on database treadle to auth') // WORKAROUND
+  let offsetMs = 0
+  const urls = new Map<RoleName, URL>()
+  const now = () => new Date(Date.now() + offsetMs)
+  const deps = starting.use(await createTestDeps('auth', { postgres, urls, now }))
+  const ownerTokenFile = join(deps.folder, 'owner.token')
+  const config: AuthConfig = { ...settings, ownerTokenFile, ...overrides }
+  const { url, createLoginLink }: Auth = starting.use(
+    await startAuth(config, {
+      ...deps,
+      status: (): Status => ({
+        version: '0.0.0',
+        startedAt: '2026-01-01T00:00:00.000Z',
+        url: url.origin,
+        proxyUrl: 'http://127.0.0.1:7401',
+        roles: [...urls.keys()].map((role) => ({ role, up: true })),
+      }),
+    }),
+  )
+  const started = starting.move()
+
+  const call = (method: string, path: string, options: CallOptions = {}) => {
+    const { key, cookie, headers, json, body = json && JSON.stringify(json) } = options
+    return fetch(new URL(path, url), {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(key && { authorization: `Bearer ${key}` }),
+        ...(cookie && { cookie, origin: url.origin }),
+        ...(json !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: body as string }),
+    })
+  }
+
+  return {
+    url,
+    deps,
+    postgres,
+    urls,
+    createLoginLink,
+    call,
+    ownerToken: readFileSync(config.ownerTokenFile, 'utf8').trim(),
+    pass(ms) {
+      offsetMs += ms
+    },
+    async raw(lines, body = '') {
+      const socket = connect(Number(url.port), '127.0.0.1')
+      await once(socket, 'connect')
+      socket.write(`${[...lines, 'connection: close', '', ''].join('\r\n')}${body}`)
+      return text(socket)
+    },
+    async signIn() {
+      const code = new URL((await createLoginLink()).url).searchParams.get('code')!
+      const response = await call('POST', '/auth/sign-in', {
+        body: new URLSearchParams({ code }).toString(),
+        headers: {
+          'content-type': 'application/x-www-form-urlencoded',
+          origin: url.origin,
+        },
+      })
+      return response.headers.getSetCookie()[0]!.split(';', 1)[0]!
+    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  }
+}
+
+const settings: Omit<AuthConfig, 'ownerTokenFile'> = {
+  port: 0,
+  publicUrls: ['https://treadle.example.org'],
+  loginLinkMs: 900_000,
+  sessionIdleMs: 7 * 86_400_000,
+  sessionMs: 30 * 86_400_000,
+  lastUseMs: 50,
+  sweepMs: 3_600_000,
+  denialsMax: 1_000,
+  denialsWindowMs: 60_000,
+}

@@ -1,0 +1,69 @@
+// What every route here begins with: who asks, for which sandbox, with what body.
+import { json, type RequestHandler, type Response } from 'express'
+import type { z } from 'zod'
+import type { Action } from '#kernel/access.ts'
+import { serviceOf, userOrServiceOf } from '#kernel/caller.ts'
+import { parse } from '#kernel/parse.ts'
+import type { RoleDeps } from '#kernel/role.ts'
+import type { Claims } from '#kernel/tokens.ts'
+import type { Sandbox } from './api.ts'
+import type { WeaverConfig } from './config.ts'
+import type { Entry } from './entry.ts'
+import { fault } from './errors.ts'
+import { toSandbox } from './sandbox.ts'
+import type { Sandboxes } from './sandboxes.ts'
+import { findSandbox } from './sql/sandboxes.ts'
+
+export type RoutesDeps = Pick<RoleDeps, 'db' | 'verify' | 'access'> & {
+  config: WeaverConfig
+  sandboxes: Sandboxes
+}
+
+const jsonBytesMax = '2mb' // A prompt of 200,000 characters, escaped at its worst, and the rest.
+
+export const readJson: RequestHandler = json({ limit: jsonBytesMax })
+
+export function toBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = parse(schema, body)
+  if (!parsed.ok) throw fault('weaver/invalid', { problems: parsed.problems })
+  return parsed.value
+}
+
+/** The sandbox, when the caller may do this to it: spool may do all, people what a policy allows. */
+export async function allowed(
+  { db, access }: Pick<RoutesDeps, 'db' | 'access'>,
+  response: Response,
+  action: Action,
+  id: string,
+): Promise<Sandbox> {
+  const claims = callerOf(response)
+  return assertAllowed({ db, access }, claims, action, id)
+}
+
+export async function assertAllowed(
+  { db, access }: Pick<RoutesDeps, 'db' | 'access'>,
+  claims: Claims,
+  action: Action,
+  id: string,
+): Promise<Sandbox> {
+  const row = await db.maybeOne(findSandbox(id))
+  if (!row) throw fault('weaver/absent')
+  if (claims.kind === 'user') {
+    access.assert(claims, action, { type: 'Sandbox', id, org: row.org, owner: row.user_id })
+  }
+  return toSandbox(row)
+}
+
+export function callerOf(response: Response) {
+  const claims = userOrServiceOf(response)
+  return claims.kind === 'service' ? serviceOf(response, 'spool') : claims
+}
+
+/** What is up and asked for; a sandbox that ended tells why. */
+export function liveOr(sandboxes: Sandboxes, sandbox: Sandbox): Entry {
+  const entry = sandboxes.find(sandbox.id)
+  if (entry?.started && !entry.ending) return entry
+  throw fault('weaver/ended', {
+    say: `Reason: ${sandbox.endReason ?? entry?.endReason ?? 'lost'}.`,
+  })
+}

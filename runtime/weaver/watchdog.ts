@@ -1,0 +1,86 @@
+// What a sandbox uses, held against its limits. The kernel's own limits hold by themselves; the watchdog sees what it
+// has no limit for (disk), tells which limit was met, and stands in where cgroups can't be written.
+import { readCgroupFigures } from './backend/cgroups.ts'
+import type { WeaverConfig } from './config.ts'
+import { type DiskUse, measureFolder } from './folders.ts'
+import { membersOf, type Whose } from './members.ts'
+
+export type Cut = 'disk' | 'memory' | 'processes' | 'time'
+export type Limits = Pick<
+  WeaverConfig,
+  'memoryBytesMax' | 'processesMax' | 'diskBytesMax' | 'diskFilesMax'
+>
+
+export type Figures = {
+  oomKills: number
+  /** Summed over its processes; null where the cgroup limits it. */
+  memoryBytes: number | null
+  processes: number
+  /** How often the cgroup refused a new process; null without one. */
+  refusedForks: number | null
+  /** How many looks in a row found it at its limit of processes. */
+  crowdedLooks: number
+  disk: DiskUse | null
+}
+
+// A build may touch the limit for a moment; a fork bomb never leaves it.
+const crowdedLooksMax = 2
+const crowdedShare = 0.9 // Without a cgroup: a bomb's own deaths keep it a little under the limit.
+
+/** Which limit is met, if any. Disk goes first: it is the one that hurts others. */
+export function planCut(figures: Figures, limits: Limits): Cut | null {
+  const { disk, oomKills, memoryBytes, crowdedLooks } = figures
+  if (disk && (disk.bytes > limits.diskBytesMax || disk.files > limits.diskFilesMax)) return 'disk'
+  if (oomKills > 0 || (memoryBytes ?? 0) > limits.memoryBytesMax) return 'memory'
+  return crowdedLooks >= crowdedLooksMax ? 'processes' : null
+}
+
+/** A sandbox that goes on growing after its agent was cut is ended as a whole: `bytesAtCut` is what it had then. */
+export const isFarOver = (
+  { disk }: Figures,
+  bytesAtCut: number,
+  { diskBytesMax }: Limits,
+): boolean => disk !== null && disk.bytes > bytesAtCut + diskBytesMax
+
+export type Watched = {
+  whose: Whose
+  folder: string
+  version: 1 | 2
+  figures: Figures
+  diskDueAt: number
+}
+
+export const emptyFigures: Figures = {
+  ...{ oomKills: 0, memoryBytes: null, processes: 0, refusedForks: null },
+  ...{ crowdedLooks: 0, disk: null },
+}
+
+/** What the kernel counts, read at once: cheap enough for every question about an agent. */
+export function lookAtProcesses({ whose, version, figures }: Watched): Figures {
+  if (whose.cgroups.length > 0) return { ...figures, ...readCgroupFigures(version, whose.cgroups) }
+  const members = membersOf(whose)
+  const memoryBytes = members.reduce((sum, { residentBytes }) => sum + residentBytes, 0)
+  return { ...figures, memoryBytes, processes: members.length }
+}
+
+export function isCrowded(before: Figures, now: Figures, { processesMax }: Limits): boolean {
+  if (now.refusedForks === null) return now.processes >= crowdedShare * processesMax
+  return now.refusedForks > (before.refusedForks ?? 0)
+}
+
+// A large workspace is walked less often, so that watching costs at most a tenth of one core.
+const restPerWalk = 9
+
+/** One look at everything. The disk is left out while its last walk is still being rested from. */
+export async function look(watched: Watched, limits: Limits): Promise<void> {
+  const before = watched.figures
+  const seen = lookAtProcesses(watched)
+  const crowdedLooks = isCrowded(before, seen, limits) ? before.crowdedLooks + 1 : 0
+  watched.figures = { ...seen, crowdedLooks }
+  const startedAt = performance.now()
+  if (startedAt < watched.diskDueAt) return
+  const disk = await measureFolder(watched.folder)
+  // A walk that takes too long says nothing; what was known stays, and the reserve of the whole disk holds.
+  if (disk) watched.figures.disk = disk
+  watched.diskDueAt = performance.now() + restPerWalk * (performance.now() - startedAt)
+}
