@@ -134,15 +134,16 @@ describe('a snapshot', () => {
     }
     git(pod.work, 'config', 'core.fsmonitor', plant('fsmonitor'))
     git(pod.work, 'config', 'filter.evil.clean', plant('filter'))
-    write(inWork('.gitattributes'), '*.txt filter=evil\n')
+    write(inWork('.gitattributes'), '*.txt filter=evil\n*.md filter=home\n')
     write(inWork('.git/info/exclude'), 'hidden.txt\n')
-    write(join(pod.home, '.gitconfig'), `[core]\n\tfsmonitor = ${plant('home')}\n`)
+    write(join(pod.home, '.gitconfig'), `[filter "home"]\n\tclean = ${plant('home')}\n`)
     write(join(pod.home, '.config/git/ignore'), 'hidden.txt\n')
     write(inWork('a.txt'), 'changed\n')
     write(inWork('hidden.txt'), 'seen\n')
+    write(inWork('d.md'), 'd\n')
 
     const { files } = await snapshot()
-    assert.deepEqual(files, ['A .gitattributes', 'A hidden.txt', 'M a.txt'])
+    assert.deepEqual(files, ['A .gitattributes', 'A d.md', 'A hidden.txt', 'M a.txt'])
     assert.deepEqual(ran(), [], 'something planted ran')
 
     // The same plants under plain git, by the same person: they must work, or the test above says nothing.
@@ -150,6 +151,7 @@ describe('a snapshot', () => {
     const all = [
       'filter',
       'fsmonitor',
+      'home',
       'post-commit',
       'post-index-change',
       'pre-commit',

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { Pool } from 'undici'
 import { startPostgres } from '../testing/postgres.ts'
-import { clientKey, startStage } from './stage.ts'
+import { clientKey, keyCheck, startStage } from './stage.ts'
 
 const rounds = 3
 const roundMs = 3_000
@@ -28,6 +28,7 @@ const stream = [
 const burst = 20
 
 function mock(request: IncomingMessage, response: ServerResponse): void {
+  if (request.url === '/internal/keys') return void response.end(JSON.stringify([keyCheck(clientKey)]))
   let isStream = false
   request.on('data', (chunk: Buffer) => {
     isStream ||= chunk.includes('"stream":true')
@@ -90,7 +91,7 @@ else await main()
 
 async function serveProxy({ upstream, postgresUrl }: { upstream: string; postgresUrl: string }): Promise<void> {
   const postgres = { url: () => postgresUrl, migrate: async () => {} } as never
-  const stage = await startStage({ postgres })
+  const stage = await startStage({ postgres, peersUrl: new URL(upstream) })
   await stage.addProvider({ baseUrl: upstream, models: ['m-1'] })
   process.send!(stage.url.origin)
 }

@@ -93,16 +93,24 @@ async function startPeers() {
 }
 
 type Overrides = { [Key in keyof ProxyConfig]?: unknown }
-type StageOptions = { postgres: TestPostgres; config?: Overrides; log?: TestDeps['log']; now?: () => Date }
+type StageOptions = {
+  postgres: TestPostgres
+  config?: Overrides
+  log?: TestDeps['log']
+  now?: () => Date
+  /** Where the other roles answer, when not on this stage. */
+  peersUrl?: URL
+}
 
 /** A started proxy with its surroundings. `restart` ends it and starts another on the same folder. */
-export async function startStage({ postgres, config: overrides = {}, ...more }: StageOptions) {
+export async function startStage({ postgres, config: overrides = {}, peersUrl, ...more }: StageOptions) {
   const owned = new AsyncDisposableStack()
   const scratch = mkdtempSync(join(tmpdir(), 'stage-'))
   owned.defer(() => rmSync(scratch, { recursive: true, force: true }))
   const upstream = owned.use(await startUpstream())
   const peers = owned.use(await startPeers())
-  const urls = new Map([['auth', peers.url], ['threads', peers.url]] as const)
+  const url = peersUrl ?? peers.url
+  const urls = new Map([['auth', url], ['threads', url]] as const)
   const deps = owned.use(await createTestDeps('proxy', { postgres, urls: new Map(urls), ...more }))
   const config = stageConfig(scratch, overrides)
   let role: ProxyRole = await startProxy(config, deps)

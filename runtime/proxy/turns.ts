@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '#kernel/fault.ts'
 import type { Logger } from '#kernel/log.ts'
 import type { Peers } from '#kernel/peers.ts'
@@ -21,6 +22,7 @@ export type Turns = AsyncDisposable & {
 type Options = { folder: string; config: ProxyConfig['turns']; peers: Peers; log: Logger }
 
 const batchBytesMax = 1024 * 1024
+const secondMs = 1_000
 const failuresPerLine = 60 // Threads being away is told in the log once a minute, not at each try.
 
 export async function startTurns({ folder, config, peers, log }: Options): Promise<Turns> {
@@ -29,6 +31,7 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   const offsetFile = join(folder, 'turns-sent.json')
   let sent = readOffset(offsetFile) ?? segments.start()
   const dropped = { turns: 0, bytes: 0 }
+  const second = { beganMs: 0, turns: 0 }
   let failures = 0
 
   const send = async (text: string, signal: AbortSignal) => {
@@ -44,11 +47,22 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
     }
   }
 
+  /** A burst of calls has the processor first: what it leaves behind is sent when it is over. */
+  const pace = async (signal: AbortSignal) => {
+    const passedMs = performance.now() - second.beganMs
+    if (passedMs >= secondMs) Object.assign(second, { beganMs: performance.now(), turns: 0 })
+    else if (second.turns >= config.perSecondMax) await sleep(secondMs - passedMs, undefined, { signal })
+    second.turns += 1
+  }
+
   const sendAll = async (signal: AbortSignal) => {
     for (;;) {
       const { lines, next } = await segments.read(sent, batchBytesMax)
       if (lines.length === 0) return
-      for (const line of lines) await send(line, signal)
+      for (const line of lines) {
+        await pace(signal)
+        await send(line, signal)
+      }
       sent = next
       // Not in step with what was sent after a crash: threads takes a turn twice without harm.
       await writeFile(offsetFile, JSON.stringify(next), { mode: 0o600 })

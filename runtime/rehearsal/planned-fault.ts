@@ -57,8 +57,9 @@ export function planStream(events: readonly Event[], { omit = [], ...fault }: Pl
   const kept = events.filter(({ name, data }) => !omit.includes(name ?? String(data)))
   const [cutAt, endAt] = [toIndex(fault.cutAfter, kept), toIndex(fault.endAfter, kept)]
   const count = Math.min(cutAt, endAt)
-  const early: StreamEnd = cutAt === count ? 'cut' : 'ended-early'
-  return { events: kept.slice(0, count), end: count < kept.length ? early : 'whole' }
+  const early = cutAt === count ? 'cut' : 'ended-early'
+  const end: StreamEnd = count < kept.length ? early : 'whole'
+  return { events: kept.slice(0, count), end }
 }
 
 function toIndex(after: number | undefined, { length }: readonly Event[]): number {

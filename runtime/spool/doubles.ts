@@ -19,6 +19,7 @@ const fault = createFaults({
   'weaver/absent': { status: 404, text: 'No sandbox has this id.' },
   'weaver/full': { status: 503, text: 'Full.' },
   'weaver/unavailable': { status: 503, text: 'This machine cannot isolate a sandbox.' },
+  'pod/no-program': { status: 422, text: "The agent's program is not in the sandbox." },
   'pod/bundle-refused': { status: 422, text: 'Git does not take this bundle.' },
 })
 
@@ -115,8 +116,8 @@ function weaverRoutes(doubles: Doubles, gone: Gone): Router {
       await checkOut(find(request.params.id), sha, await buffer(request))
       response.json({ sha })
     })
-    .post('/api/sandboxes/:id/agent', json({ limit: '2mb' }), (request, response) => {
-      startAgent(find(request.params.id), request.body as AgentStart)
+    .post('/api/sandboxes/:id/agent', json({ limit: '2mb' }), async (request, response) => {
+      await startAgent(find(request.params.id), request.body as AgentStart)
       response.status(202).json({})
     })
     .get('/api/sandboxes/:id/agent', async (request, response) => {
@@ -188,7 +189,7 @@ const endGroup = ({ pid }: ChildProcess) => {
 
 const environment = ({ home }: Box) => ({ PATH: '/usr/bin:/bin', HOME: home, TREADLE_TOKEN: 'a-token' })
 
-function startAgent(box: Box, { argv, env, files }: AgentStart): void {
+async function startAgent(box: Box, { argv, env, files }: AgentStart): Promise<void> {
   for (const { path, content } of files) {
     mkdirSync(join(box.home, path, '..'), { recursive: true })
     writeFileSync(join(box.home, path), content)
@@ -196,17 +197,18 @@ function startAgent(box: Box, { argv, env, files }: AgentStart): void {
   const child = spawn(argv[0]!, argv.slice(1), {
     cwd: box.work, env: { ...environment(box), ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
   })
+  await once(child, 'spawn').catch((cause: unknown) => {
+    throw fault('pod/no-program', { cause })
+  })
   const state: AgentState = { ...absent, state: 'running', startedAt: new Date().toISOString() }
   const output: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => output.push(chunk))
   const ended = new Promise<void>((resolve) => {
-    const finish = (exit: number | null, signal: string | null) => {
+    child.once('close', (exit, signal) => {
       Object.assign(state, { state: 'ended', exit, signal, endedAt: new Date().toISOString() })
       resolve()
-    }
-    child.once('close', finish)
-    child.once('error', () => finish(127, null))
+    })
   })
   box.agent = { process: child, state, output, ended }
 }

@@ -38,16 +38,18 @@ describe('endings', () => {
   })
   after(() => scene[Symbol.asyncDispose]())
 
-  for (const [title, ending, loop] of cases) {
-    test(`${title}: ${ending}`, async () => {
-      const { id } = await scene.submit(loop)
-      const ended = await scene.ended(id)
-      assert.equal(ended.ending, ending, ended.reason ?? '')
-      assert.equal(ended.exitCode, endings[ended.ending!])
-      const last = (await scene.events(id)).at(-1)!
-      assert.ok(last.event === 'ended' && last.ending === ending && last.reason === ended.reason)
-    })
-  }
+  describe('one of each', { concurrency: 4 }, () => {
+    for (const [title, ending, loop] of cases) {
+      test(`${title}: ${ending}`, async () => {
+        const { id } = await scene.submit(loop)
+        const ended = await scene.ended(id)
+        assert.equal(ended.ending, ending, ended.reason ?? '')
+        assert.equal(ended.exitCode, endings[ended.ending!])
+        const last = (await scene.events(id)).at(-1)!
+        assert.ok(last.event === 'ended' && last.ending === ending && last.reason === ended.reason)
+      })
+    }
+  })
 
   test('a loop is cancelled while its agent runs, and its work is kept', async () => {
     const { id } = await scene.submit({ agent: agent('echo x > x; touch "$HOME/ready"; sleep 60') })

@@ -26,7 +26,9 @@ type Transaction = DatabaseTransactionConnection
 type Placed = { thread: string | null; added: number }
 
 const threadsPerSessionMax = 200 // An agent that changes its first message with each call stores no more.
-const batchMax = 500 // Messages a statement: a first call may bring thousands.
+// Of one statement: the database cuts a statement off after 30 s, and a first call may bring 32 MiB.
+const batchMax = 500
+const batchCharsMax = 2 * 1024 * 1024
 const nameBytesMax = 200
 
 export const storeTurn = (db: DatabasePool, given: NewTurn, log: Logger): Promise<StoredTurn> => {
@@ -58,10 +60,23 @@ async function placeLine(tx: Transaction, { turn, line, session }: Line): Promis
   if (thread === null) return { thread, added: 0 }
   const at = new Date(turn.at)
   await tx.query(growThread(thread, line.length, at))
-  for (let from = 0; from < tail.length; from += batchMax) {
-    await tx.query(insertMessages(thread, tail.slice(from, from + batchMax), at))
-  }
+  for (const batch of toBatches(tail)) await tx.query(insertMessages(thread, batch, at))
   return { thread, added: tail.length }
+}
+
+function toBatches(entries: readonly Entry[]): Entry[][] {
+  const batches: Entry[][] = []
+  let chars = 0
+  for (const entry of entries) {
+    const last = batches.at(-1)
+    chars += entry.text.length
+    const isFull = !last || last.length === batchMax || chars > batchCharsMax
+    if (isFull) {
+      batches.push([entry])
+      chars = entry.text.length
+    } else last.push(entry)
+  }
+  return batches
 }
 
 type Branch = Line & { base: string | null; sharedCount: number }

@@ -57,7 +57,7 @@ export function podRoutes(deps: RoutesDeps): Router {
   return Router()
     .put('/api/sandboxes/:id/checkout', async (request, response) => {
       const { pod } = startable(await entryFor(request, response, 'sandbox:exec'))
-      const sha = toBody(Sha, request.query['sha'])
+      const sha = toBody(Sha, request.query.sha)
       const answer = await pod.json(z.object({ sha: Sha }), {
         ...{ method: 'PUT', path: `/checkout?sha=${sha}`, silentMsMax: gitMsMax },
         body: passIn(request, config.checkoutBytesMax),
@@ -78,7 +78,7 @@ export function podRoutes(deps: RoutesDeps): Router {
     })
     .get('/api/sandboxes/:id/agent', async (request, response) => {
       const sandbox = await sandboxFor(request, response, 'sandbox:read')
-      const waitMs = toWhole(request.query['waitMs'], waitMsMax)
+      const waitMs = toWhole(request.query.waitMs, waitMsMax)
       const call = { path: `/agent?waitMs=${waitMs}`, silentMsMax: waitMs + slackMs }
       response.json(
         await askState(deps, sandbox, { ...call, method: 'GET', signal: whenGone(response) }),
@@ -92,7 +92,7 @@ export function podRoutes(deps: RoutesDeps): Router {
     })
     .get('/api/sandboxes/:id/agent/output', async (request, response) => {
       const entry = await entryFor(request, response, 'sandbox:read')
-      const tail = toWhole(request.query['tail'] ?? outputBytesMax, outputBytesMax)
+      const tail = toWhole(request.query.tail ?? outputBytesMax, outputBytesMax)
       const answer = await entry.started!.pod.call({
         method: 'GET',
         path: `/agent/output?tail=${tail}`,

@@ -1,0 +1,84 @@
+// What happens when this role is killed, not stopped.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sandbox } from './api.ts'
+import { listProcesses, uidOf } from './processes.ts'
+import { startTestWeaver } from './testing.ts'
+
+type Left = { id: string; uid: number; pid: number; cgroups: string[] }
+
+for (const backend of ['bubblewrap', 'unshare'] as const) {
+  test(`a killed holder takes its sandboxes along, and the next one clears up (${backend})`, async () => {
+    await using weaver = await startTestWeaver({ config: { backend } })
+    const holder = spawn(process.execPath, [new URL('./hold.ts', import.meta.url).pathname], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    holder.stdin.end(
+      JSON.stringify({ config: weaver.config, databaseUrl: weaver.postgres.url('weaver') }),
+    )
+    const [id] = (await once(holder.stdout.setEncoding('utf8'), 'data')) as [string]
+    const [left] = (await weaver.postgres.query(
+      'select id, uid::int, pid, cgroups from weaver.sandboxes where id = $1',
+      [id.trim()],
+    )) as [Left]
+    assert.ok(processesOf(left.uid).length >= 3)
+
+    holder.kill('SIGKILL')
+    await once(holder, 'exit')
+    for (let look = 0; processesOf(left.uid).length > 0; look += 1) {
+      assert.ok(look < 100, 'sandboxes live on')
+      await sleep(50)
+    }
+    assert.ok(
+      readdirSync(weaver.config.sandboxFolder).includes(left.id),
+      'the folder is still to be removed',
+    )
+
+    await weaver.restart()
+    const shown = (await (await weaver.call('GET', `/api/sandboxes/${left.id}`)).json()) as Sandbox
+    assert.deepEqual([shown.state, shown.endReason], ['ended', 'lost'])
+    assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['etc'])
+    assert.deepEqual(readdirSync(weaver.config.runFolder), [])
+    assert.deepEqual(
+      left.cgroups.filter((folder) => existsSync(folder)),
+      [],
+    )
+  })
+}
+
+test('a process that has the number of a lost sandbox by chance is left alone', async () => {
+  await using weaver = await startTestWeaver()
+  const stranger = spawn('sleep', ['1000'])
+  const insert = `insert into weaver.sandboxes (id, state, pid, pid_started, created_at, deadline)
+    values ('00000000000000aa', 'starting', $1, '1', now(), now())`
+  await weaver.postgres.query(insert, [stranger.pid])
+  await weaver.restart()
+  const rows = await weaver.postgres.query(
+    "select state from weaver.sandboxes where id = '00000000000000aa'",
+  )
+  assert.notEqual(rows[0]?.state ?? 'ended', 'starting')
+  assert.equal(stranger.exitCode ?? stranger.signalCode, null)
+  stranger.kill()
+})
+
+test('a sandbox whose daemon vanishes is told as lost, and cleared up', async () => {
+  await using weaver = await startTestWeaver()
+  const { id } = await weaver.create()
+  const [row] = await weaver.postgres.query('select pid from weaver.sandboxes where id = $1', [id])
+  process.kill(row!.pid as number, 'SIGKILL')
+  let shown: Sandbox
+  do {
+    await sleep(50)
+    shown = (await (await weaver.call('GET', `/api/sandboxes/${id}`)).json()) as Sandbox
+  } while (shown.state !== 'ended')
+  assert.equal(shown.endReason, 'lost')
+  assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['etc'])
+})
+
+function processesOf(uid: number) {
+  return listProcesses().filter(({ pid, isZombie }) => !isZombie && uidOf(pid) === uid)
+}
