@@ -48,7 +48,6 @@ export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): F
     delete answer.headers['keep-alive']
     if (!response.shouldKeepAlive) answer.headers.connection = 'close'
     // A peer that dies in mid-answer: cut, so that nobody takes the part for the whole.
-    answer.once('close', () => answer.complete || response.destroy())
   })
   proxy.on('proxyReqWs', (upstream, _request, socket) => {
     socket.once('close', () => upstream.destroy())
@@ -89,7 +88,7 @@ export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): F
     },
     [Symbol.dispose]() {
       // A server does not count what it upgraded among its connections, and would wait for them without end.
-      
+      for (const socket of terminals.keys()) socket.destroy()
     },
   }
 }

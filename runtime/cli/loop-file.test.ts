@@ -62,7 +62,7 @@ describe('loop file', () => {
   }
 
   test('every error of the YAML is told at once', () => {
-    assert.ok(refusal('a: "x\nb: [\nc: }\n').problems.length > 1)
+    assert.ok(refusal('a: "\\q"\nb: "\\z"\n').problems.length > 1)
   })
 
   for (const [repository, sent] of [
@@ -75,7 +75,7 @@ describe('loop file', () => {
   ] as const) {
     test(`the repository ${repository} is sent so that the server can judge it`, () => {
       const { body } = read(`prompt: a\nrepository: ${repository}\n`)
-      assert.equal(body['repository'], sent)
+      assert.equal(body.repository, sent)
     })
   }
 

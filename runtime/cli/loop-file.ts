@@ -2,7 +2,7 @@
 // What it means is judged by the server alone; this refuses only what can't be sent, and finds the lines to blame.
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { type Document, isCollection, isNode, LineCounter, parseDocument } from 'yaml'
+import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml'
 import type { Problem } from '#kernel/parse.ts'
 import { failure } from './errors.ts'
 
@@ -24,14 +24,22 @@ export function readLoopFile(path: string): LoopFile {
     return { path: `${path}:${line}:${col}`, message }
   })
   if (problems.length > 0) throw invalid(path, problems)
-  if (!isCollection(document.contents)) {
+  if (!isMap(document.contents)) {
     throw invalid(path, [{ path, message: 'Write keys and values, as `name: my-loop`.' }])
   }
-  const content = document.toJS({ maxAliasCount: 100 }) as Record<string, unknown>
+  const content = toContent(path, document)
   const prompt = takePrompt(path, content)
   if (!prompt.ok) throw invalid(path, [locate(prompt.problem)])
   const { promptFile: _, ...rest } = content
   return { body: { ...rest, ...prompt.value, ...toRepository(path, content) }, locate }
+}
+
+function toContent(path: string, document: Document): Record<string, unknown> {
+  try {
+    return document.toJS({ maxAliasCount: 100 }) // More is a bomb, not a loop.
+  } catch (error) {
+    throw invalid(path, [{ path, message: (error as Error).message }])
+  }
 }
 
 const invalid = (path: string, problems: Problem[]) =>

@@ -112,7 +112,7 @@ describe('loop run', () => {
     let times = 0
     instance.routes[eventsPath] = (_request, response) => {
       times += 1
-      if (times === 1) return cutAfter(response, toLines(started, phase) + '{"seq":3,"ev')
+      if (times === 1) return cutAfter(response, `${toLines(started, phase)}{"seq":3,"ev`)
       if (times === 2) return answer(response, 503, { code: 'peer/absent', message: 'Not up.' })
       response.end(toLines(phase, events.pass, ended)) // One of them again, to be passed over.
     }

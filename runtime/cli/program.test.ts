@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -87,10 +88,8 @@ describe('program', () => {
   })
 
   test('an address where something else answers is told', async () => {
-    const server = createServer((_request, response) => response.end('<html>')).listen(
-      0,
-      '127.0.0.1',
-    )
+    const server = createServer((_request, response) => response.end('<html>'))
+    server.listen(0, '127.0.0.1')
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const argv = ['status', '--url', url, '--key-file', join(instance.folder, 'owner.token')]
     const { code, stderr } = await run('/nowhere', argv)

@@ -2,8 +2,9 @@ import { appendFile, type FileHandle, open, readdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { fault } from './errors.ts'
-import { type Git, git, unbundle, withPrivateFolder } from './git.ts'
+import { type Git, git, unbundle } from './git.ts'
 import type { Pod } from './pod.ts'
+import { withPrivateFolder } from './private-folder.ts'
 import { readToFile } from './wire.ts'
 
 /** What a snapshot starts from. The bundle has no name in the file system: nothing that the agent removes. */

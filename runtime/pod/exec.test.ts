@@ -35,6 +35,16 @@ describe('exec', () => {
     assert.equal(output, 'out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n')
   })
 
+  test('a script can open its outputs by name', async () => {
+    const { exit, output } = await pod.sh('echo 1 > /dev/stdout && echo 2 > /dev/stderr')
+    assert.deepEqual([exit, output], [0, '1\n2\n'])
+  })
+
+  test('a program that is missing is named in the output', async () => {
+    const { json } = await exec({ argv: ['no-such-program'], timeoutMs: 10_000 })
+    assert.match(json.output, /no-such-program/)
+  })
+
   test('of much output the last 64 KiB are kept, and all of it is counted', async () => {
     const { output, outputBytes } = await pod.sh('head -c 5000000 /dev/zero | tr "\\0" x; echo end')
     assert.equal(outputBytes, 5_000_004)

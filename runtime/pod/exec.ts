@@ -12,11 +12,11 @@ export async function exec(pod: Pod, { argv, env, timeoutMs }: Exec, signal: Abo
   pod.execs += 1
   try {
     const ran = await run({
-      // One pipe for both outputs keeps their order; `exec` keeps the program's own exit and signals.
-      argv: ['/bin/sh', '-c', 'exec "$@" 2>&1', 'sh', ...argv],
+      argv,
       cwd: pod.work,
       env: { ...pod.env, ...env },
       timeoutMs,
+      outputs: 'together',
       outputBytesMax,
       signal,
     })

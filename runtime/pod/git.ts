@@ -1,7 +1,4 @@
 // Git without anybody's configuration: no user's, no system's, and never the agent's own.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fault, type PodCode } from './errors.ts'
 import { type Ran, run } from './run.ts'
 
@@ -60,6 +57,7 @@ export async function git(at: Git, args: readonly string[], call: Call = {}): Pr
       ...(at.workTree && { GIT_WORK_TREE: at.workTree }),
     },
     timeoutMs: timeMsMax,
+    outputs: 'apart',
     outputBytesMax,
     signal: at.signal,
     ...given,
@@ -77,16 +75,6 @@ const lastLines = (output: Buffer) => output.toString().trim().slice(-sayCharsMa
 
 export const toLine = (ran: Ran) => ran.output.toString().trim()
 export const toNames = (ran: Ran) => ran.output.toString().split('\0').filter(Boolean)
-
-/** A private folder, gone with the work done in it: the agent may look into it, but never before. */
-export async function withPrivateFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'pod-')) // mkdtemp makes it 0700.
-  try {
-    return await work(folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
 
 /** The objects of a bundle into a repository; its refs are left out. */
 export const unbundle = (at: Git, descriptor: number) =>

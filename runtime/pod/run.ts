@@ -1,16 +1,21 @@
 // Runs one program to its end, within limits of time and output.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
+import type { Readable } from 'node:stream'
+import { openPipe } from './pipe.ts'
 import { kill } from './processes.ts'
-import { createTail } from './tail.ts'
+import { createTail, type Tail } from './tail.ts'
 
 export type Run = {
   argv: readonly string[]
   cwd: string
   env: Readonly<Record<string, string>>
   timeoutMs: number
-  /** So much of the output is kept, its end; of the error output always 64 KiB. */
+  /** `together`: error output goes to the output, in the order in which both were written. */
+  outputs: 'apart' | 'together'
+  /** So much of the output is kept, its end; of error output apart always 64 KiB. */
   outputBytesMax: number
   input?: string
   /** Handed on as descriptor 3. */
@@ -19,7 +24,7 @@ export type Run = {
   signal?: AbortSignal
 }
 export type Ran = {
-  /** 124 after a time-out, 128 + n after signal n, 127 where the program is missing. */
+  /** 124 after a time-out, 128 + n after signal n, 127 where the program is missing, 126 where it is none. */
   exit: number
   ms: number
   timedOut: boolean
@@ -35,24 +40,10 @@ const drainMsMax = 1_000 // What left the group may hold the pipe open; the resu
 export async function run(options: Run): Promise<Ran> {
   options.signal?.throwIfAborted()
   const startedAt = performance.now()
-  const [file, ...args] = options.argv
-  const output = createTail(options.outputBytesMax)
-  const errorOutput = createTail(errorBytesMax)
-  const child = spawn(file!, args, {
-    cwd: options.cwd,
-    env: options.env,
-    detached: true,
-    stdio: [
-      options.input === undefined ? 'ignore' : 'pipe',
-      'pipe',
-      'pipe',
-      ...(options.descriptor === undefined ? [] : [options.descriptor]),
-    ],
-  })
-  child.stdout!.on('data', (chunk: Buffer) => output.push(chunk))
-  child.stderr!.on('data', (chunk: Buffer) => errorOutput.push(chunk))
-  child.stdin?.on('error', () => {}) // It need not read what it is given.
-  child.stdin?.end(options.input)
+  const { child, outputs } = await start(options)
+  const [output, errorOutput] = [createTail(options.outputBytesMax), createTail(errorBytesMax)]
+  outputs[0].on('data', (chunk: Buffer) => output.push(chunk))
+  outputs[1]?.on('data', (chunk: Buffer) => errorOutput.push(chunk))
 
   let timedOut = false
   const killGroup = () => child.pid !== undefined && kill(-child.pid, 'SIGKILL')
@@ -62,9 +53,9 @@ export async function run(options: Run): Promise<Ran> {
   }, options.timeoutMs)
   options.signal?.addEventListener('abort', killGroup, { once: true })
   try {
-    const exit = await exitOf(child)
+    const exit = await exitOf(child, output)
     killGroup()
-    await drained(child)
+    await drained(outputs)
     return {
       exit: timedOut ? 124 : exit,
       ms: Math.round(performance.now() - startedAt),
@@ -80,20 +71,46 @@ export async function run(options: Run): Promise<Ran> {
 }
 
 type Child = ReturnType<typeof spawn>
+type Started = { child: Child; outputs: readonly [Readable, Readable?] }
 
-async function exitOf(child: Child): Promise<number> {
+async function start({ argv, cwd, env, outputs, input, descriptor }: Run): Promise<Started> {
+  const [file, ...args] = argv
+  const pipe = outputs === 'together' ? await openPipe() : undefined
+  const output = pipe?.to ?? 'pipe'
+  const stdin = input === undefined ? 'ignore' : 'pipe'
+  const handedOn = descriptor === undefined ? [] : [descriptor]
+  const stdio = [stdin, output, output, ...handedOn] as const
+  try {
+    const child = spawn(file!, args, { cwd, env, detached: true, stdio: [...stdio] })
+    child.stdin?.on('error', () => {}) // It need not read what it is given.
+    child.stdin?.end(input)
+    return { child, outputs: pipe ? [pipe.from] : [child.stdout!, child.stderr!] }
+  } finally {
+    if (pipe) closeSync(pipe.to)
+  }
+}
+
+const exitByError: Readonly<Record<string, number>> = { ENOENT: 127, EACCES: 126 }
+
+/** What can't start says so in its output, as a shell would. */
+async function exitOf(child: Child, output: Tail): Promise<number> {
   try {
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
     return code ?? 128 + constants.signals[signal!]
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 127
-    throw error
+    const { code = '', message } = error as NodeJS.ErrnoException
+    const exit = exitByError[code]
+    if (exit === undefined) throw error
+    output.push(Buffer.from(`${message}\n`))
+    return exit
   }
 }
 
-async function drained(child: Child): Promise<void> {
-  const streams = [child.stdout!, child.stderr!]
-  const cut = setTimeout(() => streams.forEach((stream) => void stream.destroy()), drainMsMax)
-  await Promise.all(streams.map((stream) => stream.closed || once(stream, 'close')))
+async function drained(outputs: Started['outputs']): Promise<void> {
+  const open = outputs.filter((stream) => stream !== undefined && !stream.closed) as Readable[]
+  const cut = setTimeout(() => {
+    for (const stream of open) stream.destroy()
+  }, drainMsMax)
+  await Promise.all(open.map((stream) => once(stream, 'close')))
   clearTimeout(cut)
 }

@@ -5,8 +5,9 @@ import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Snapshot } from '../weaver/api.ts'
 import { fault } from './errors.ts'
-import { type Git, git, toLine, toNames, unbundle, withPrivateFolder } from './git.ts'
+import { type Git, git, toLine, toNames, unbundle } from './git.ts'
 import type { Pod } from './pod.ts'
+import { withPrivateFolder } from './private-folder.ts'
 import { killEverything } from './processes.ts'
 import { run } from './run.ts'
 
@@ -59,7 +60,7 @@ async function addAll(clean: Git, base: string): Promise<void> {
   } catch {
     // What the agent made unreadable is its own, and so the daemon's too. A second failure is told.
     const argv = ['chmod', '-R', 'u+rwX', '--', clean.cwd]
-    await run({ ...clean, argv, timeoutMs: chmodMsMax, outputBytesMax: 0 })
+    await run({ ...clean, argv, timeoutMs: chmodMsMax, outputs: 'apart', outputBytesMax: 1024 })
     await addReadable(clean)
   }
 }

@@ -91,7 +91,7 @@ else await main()
 
 async function serveProxy({ upstream, postgresUrl }: { upstream: string; postgresUrl: string }): Promise<void> {
   const postgres = { url: () => postgresUrl, migrate: async () => {} } as never
-  const stage = await startStage({ postgres, peersUrl: new URL(upstream) })
+  const stage = await startStage({ postgres, peersUrl: new URL(upstream), config: JSON.parse(process.env.CFG ?? '{}') })
   await stage.addProvider({ baseUrl: upstream, models: ['m-1'] })
   process.send!(stage.url.origin)
   if (process.env.PROF) process.on('SIGTERM', () => process.exit(0))

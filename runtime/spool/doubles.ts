@@ -18,6 +18,7 @@ import type { AgentStart, AgentState, Exec, ExecResult, NewSandbox, Snapshot } f
 const fault = createFaults({
   'weaver/absent': { status: 404, text: 'No sandbox has this id.' },
   'weaver/full': { status: 503, text: 'Full.' },
+  'weaver/no-start': { status: 503, text: 'The sandbox did not come up.' },
   'weaver/unavailable': { status: 503, text: 'This machine cannot isolate a sandbox.' },
   'pod/no-program': { status: 422, text: "The agent's program is not in the sandbox." },
   'pod/bundle-refused': { status: 422, text: 'Git does not take this bundle.' },
@@ -39,7 +40,7 @@ export type Doubles = AsyncDisposable & {
   /** Sandboxes that are there now. */
   boxes: Map<string, Box>
   /** Answers of POST /api/sandboxes to come: each refuses once. */
-  refuse: ('weaver/full' | 'weaver/unavailable')[]
+  refuse: ('weaver/full' | 'weaver/no-start' | 'weaver/unavailable')[]
   /** Changes a snapshot's bundle on its way: what a hostile sandbox would send. */
   tamper: ((bundle: Buffer, box: Box) => { bundle: Buffer; sha?: string } | undefined) | undefined
   /** Changes the record on its way. */

@@ -1,10 +1,12 @@
 // One life of a sandbox, the same for every backend.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { AgentState, Sandbox } from './api.ts'
 import { makeBundle, startTestWeaver, type TestWeaver } from './testing.ts'
 
@@ -97,5 +99,17 @@ for (const backend of ['bubblewrap', 'unshare'] as const) {
         410,
       )
     })
+  })
+}
+
+// Root gives each sandbox a user of its own; anybody else is that user in all of them. Both must stand.
+if (process.getuid?.() === 0) {
+  test('both stand for an ordinary user as well', { timeout: 120_000 }, async () => {
+    const { NODE_TEST_CONTEXT: _, ...inherited } = process.env
+    const env = { ...inherited, HOME: '/nonexistent' }
+    const own = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, '--test']
+    const file = fileURLToPath(import.meta.url)
+    const { stdout } = await promisify(execFile)('setpriv', [...own, file], { env, cwd: '/' })
+    assert.match(stdout, /fail 0/)
   })
 }

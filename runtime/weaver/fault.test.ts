@@ -9,12 +9,14 @@ import type { Sandbox } from './api.ts'
 import { listProcesses, uidOf } from './processes.ts'
 import { startTestWeaver } from './testing.ts'
 
+const holding = `const { hold } = await import('${new URL('./hold.ts', import.meta.url)}'); await hold()`
+
 type Left = { id: string; uid: number; pid: number; cgroups: string[] }
 
 for (const backend of ['bubblewrap', 'unshare'] as const) {
   test(`a killed holder takes its sandboxes along, and the next one clears up (${backend})`, async () => {
     await using weaver = await startTestWeaver({ config: { backend } })
-    const holder = spawn(process.execPath, [new URL('./hold.ts', import.meta.url).pathname], {
+    const holder = spawn(process.execPath, ['--input-type=module', '--eval', holding], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     holder.stdin.end(

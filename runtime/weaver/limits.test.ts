@@ -28,7 +28,7 @@ for (const { backend, cgroups, limits } of rows) {
     let weaver: TestWeaver
 
     before(async () => {
-      const memoryBytesMax = (limits === 'cgroup' ? 200 : 1_000) * mebibyte
+      const memoryBytesMax = (limits === 'cgroup' ? 200 : 600) * mebibyte
       weaver = owned.use(await startTestWeaver({ config: { backend, cgroups, memoryBytesMax } }))
     })
     after(() => owned.disposeAsync())

@@ -106,7 +106,7 @@ describe("a sandbox's line", () => {
     void weaver.exec(id, `node -e 'require("net").connect(7401, "127.0.0.1")'`).catch(() => {})
     while (lines.length === before) await sleep(20)
     const line = lines.at(-1)!
-    const closed = once(line, 'close')
+    const closed = new Promise((resolve) => line.once('close', resolve)) // Cut, so perhaps with an error first.
     await weaver.remove(id)
     await closed
     assert.equal(existsSync(socketPath), false)

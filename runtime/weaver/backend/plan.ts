@@ -56,6 +56,9 @@ function planDrop({ host, place: { uid } }: StartFacts): string[] {
   return [host.programs.setpriv!, ...identity, ...bounds, '--no-new-privs', '--pdeathsig=KILL']
 }
 
+// V8 maps about 500 MiB writable before it runs a line; the watchdog counts what is really filled.
+const dataBytesMin = 1024 ** 3
+
 /**
  * Limits of each single process, and what stands in for a cgroup. They are set inside the walls, for the kernel counts
  * RLIMIT_NPROC in each user namespace apart (since 5.14): outside, it would count whatever else an ordinary user runs.
@@ -69,7 +72,7 @@ function planProcessLimits({ host, backend, place, limits }: StartFacts): string
     '--core=0',
     `--fsize=${limits.fileBytesMax}`,
     `--nofile=${limits.openFilesMax}`,
-    ...(hasCgroups ? [] : [`--data=${limits.memoryBytesMax}`]),
+    ...(hasCgroups ? [] : [`--data=${Math.max(limits.memoryBytesMax, dataBytesMin)}`]),
     ...(hasCgroups || !countsApart ? [] : [`--nproc=${limits.processesMax}`]),
   ]
 }
