@@ -48,6 +48,7 @@ export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): F
     delete answer.headers['keep-alive']
     if (!response.shouldKeepAlive) answer.headers.connection = 'close'
     // A peer that dies in mid-answer: cut, so that nobody takes the part for the whole.
+    answer.once('close', () => answer.complete || response.destroy())
   })
   proxy.on('proxyReqWs', (upstream, _request, socket) => {
     socket.once('close', () => upstream.destroy())

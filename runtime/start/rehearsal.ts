@@ -41,10 +41,11 @@ export async function startRehearsal(
       keyFile,
       '--log',
       join(folder, 'calls.jsonl'),
+      '--parent-watch',
     ]
     // Its standard input is a pipe from us: it ends when we do, however we end.
     const started = spawn(process.execPath, [entry, ...args], {
-      stdio: ['pipe', 'pipe', 'ignore'],
+      stdio: ['pipe', 'pipe', 'inherit'], // What it says of its end is for the person at the terminal.
       detached: true,
     })
     return { child: started, url: await listening(started) }
