@@ -68,7 +68,9 @@ describe('faults behind the front door', () => {
     assert.equal((await door.call('GET', '/api/loops', owner)).status, 502)
   })
 
-  test('a role that dies in mid-answer cuts the client off, who never takes the part for the whole', async () => {
+  test('a role that dies in mid-answer cuts the client off, who never takes the part for the whole', {
+    timeout: 20_000,
+  }, async () => {
     await using spool = await startEchoPeer('spool', (_request, response) => {
       response.write('{"seq":1}\n')
     })
@@ -150,7 +152,9 @@ describe('faults behind the front door', () => {
   })
 })
 
-test('the front door closes in time with a terminal and a stream open', async () => {
+test('the front door closes in time with a terminal and a stream open', {
+  timeout: 20_000,
+}, async () => {
   const door = await startFrontDoor()
   await using weaver = await startEchoPeer('weaver')
   await using spool = await startEchoPeer('spool', (_request, response) => void response.write('1'))

@@ -17,11 +17,8 @@ const reset =
 /** Answers once it is over, with what to tell the person. */
 export async function attachTerminal(sandbox: string, access: Access, context: Context) {
   const { stdout, interrupted } = context
-  const socket = await openSocket(sandbox, access)
+  const socket = await openSocket(sandbox, access, (bytes) => stdout.write(bytes))
   const detached = new AbortController()
-  socket.on('message', (data, isBinary) => {
-    if (isBinary) stdout.write(data as Buffer)
-  })
   using _taken = takeTerminal(context, {
     onKeys: (keys) => {
       const at = keys.indexOf(detachKey)
@@ -51,13 +48,19 @@ async function untilOver(socket: WebSocket, left: AbortSignal): Promise<string> 
   throw failure('cli/lost', `The terminal broke off: ${why}.`)
 }
 
-function openSocket(sandbox: string, access: Access): Promise<WebSocket> {
+type OnBytes = (bytes: Buffer) => void
+
+function openSocket(sandbox: string, access: Access, onBytes: OnBytes): Promise<WebSocket> {
   const url = new URL(`/api/sandboxes/${segment(sandbox)}/terminal`, access.url)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   const socket = new WebSocket(url, {
     headers: { authorization: `Bearer ${access.token.reveal()}` },
     handshakeTimeout: 10_000,
     maxPayload: messageBytesMax,
+  })
+  // Listened to from the start: the first message may come with the opening answer itself.
+  socket.on('message', (data, isBinary) => {
+    if (isBinary) onBytes(data as Buffer)
   })
   return new Promise((opened, failed) => {
     socket.once('open', () => opened(socket))

@@ -90,6 +90,7 @@ describe('program', () => {
   test('an address where something else answers is told', async () => {
     const server = createServer((_request, response) => response.end('<html>'))
     server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const argv = ['status', '--url', url, '--key-file', join(instance.folder, 'owner.token')]
     const { code, stderr } = await run('/nowhere', argv)

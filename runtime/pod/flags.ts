@@ -1,6 +1,5 @@
+import { parseArgs } from './builtin.ts'
 import type { PodOptions } from './pod.ts'
-
-const { parseArgs } = process.getBuiltinModule('node:util') // As serve.ts: for the start.
 
 export const usage = `Usage: node main.ts --socket PATH --work DIR --home DIR
                     [--line PATH] [--proxy-port N] [--own-pid-namespace]

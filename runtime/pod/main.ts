@@ -1,10 +1,9 @@
 // The daemon of one sandbox. It runs beside the agent, under the same uid: weaver believes nothing it says.
+import { fs } from './builtin.ts'
 import { type Flags, parseFlags, usage } from './flags.ts'
 import { createPod, type Pod } from './pod.ts'
 import { killEverything, visibleProcesses } from './processes.ts'
 import { serve } from './serve.ts'
-
-const { writeSync } = process.getBuiltinModule('node:fs') // As serve.ts: for the start.
 
 const flags = readFlags()
 if (flags.mode === 'warm') await warm()
@@ -52,7 +51,7 @@ function start({ socket, options }: Extract<Flags, { mode: 'serve' }>): void {
 
 function sayReady(): void {
   try {
-    writeSync(1, 'ready\n') // The stream that Node has for it would cost 4 ms.
+    fs.writeSync(1, 'ready\n') // The stream that Node has for it would cost 4 ms.
   } catch {
     // Weaver doesn't listen: then it asks the socket.
   }

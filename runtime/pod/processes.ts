@@ -1,6 +1,5 @@
+import { fs } from './builtin.ts'
 import { markName, type Pod } from './pod.ts'
-
-const { readdirSync, readFileSync } = process.getBuiltinModule('node:fs') // As serve.ts: for the start.
 
 const roundsMax = 20 // A process may fork while it is looked for; each round finds what the last one missed.
 
@@ -34,14 +33,15 @@ export function kill(id: number, signal: NodeJS.Signals): void {
 }
 
 export const visibleProcesses = (): number[] =>
-  readdirSync('/proc')
+  fs
+    .readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
 
 function isMarked(id: number, mark: string): boolean {
   if (id === process.pid) return false
   try {
-    return readFileSync(`/proc/${id}/environ`, 'latin1').includes(`${markName}=${mark}`)
+    return fs.readFileSync(`/proc/${id}/environ`, 'latin1').includes(`${markName}=${mark}`)
   } catch {
     return false // Somebody else's, or gone: neither is ours to kill.
   }

@@ -1,9 +1,9 @@
 // Runs one program to its end, within limits of time and output.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
+import { fs } from './builtin.ts'
 import { openPipe } from './pipe.ts'
 import { kill } from './processes.ts'
 import { createTail, type Tail } from './tail.ts'
@@ -86,7 +86,7 @@ async function start({ argv, cwd, env, outputs, input, descriptor }: Run): Promi
     child.stdin?.end(input)
     return { child, outputs: pipe ? [pipe.from] : [child.stdout!, child.stderr!] }
   } finally {
-    if (pipe) closeSync(pipe.to)
+    if (pipe) fs.closeSync(pipe.to)
   }
 }
 

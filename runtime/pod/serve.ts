@@ -1,8 +1,6 @@
+import { http } from './builtin.ts'
 import type { Pod } from './pod.ts'
 import { answer, upgrade } from './routes.ts'
-
-// Not by `import`: that reads every export of the module, and one of them loads a whole HTTP client (45 ms).
-const { createServer } = process.getBuiltinModule('node:http')
 
 const connectionsMax = 64 // Weaver's long polls, execs and terminals of one sandbox.
 const requestMsMax = 600_000 // The largest bundle, from a slow disk.
@@ -10,7 +8,7 @@ const idleMs = 60_000 // Weaver asks again within seconds; an early close would 
 
 /** Answers on a Unix socket until the process ends. */
 export function serve(pod: Pod, socket: string, onReady: () => void): void {
-  const server = createServer({ requestTimeout: requestMsMax, keepAliveTimeout: idleMs })
+  const server = http.createServer({ requestTimeout: requestMsMax, keepAliveTimeout: idleMs })
   server.maxConnections = connectionsMax
   server.on('request', (request, response) => void answer(pod, request, response))
   server.on('upgrade', (request, connection, head) => void upgrade(pod, request, connection, head))

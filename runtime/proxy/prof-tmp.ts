@@ -140,7 +140,10 @@ async function main(): Promise<void> {
     for (let round = 0; round <= rounds; round += 1) {
       for (const [peer, { child, url }] of Object.entries({ floor, proxy })) {
         const before = cpuMs(child.pid!)
+        const b4 = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
         const calls = await load(url, body)
+        const af = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+        if (round === 2) console.log(peer, 'rps', Math.round(calls/3), 'user us', Math.round((+af[11]!-+b4[11]!)*10000/calls), 'sys us', Math.round((+af[12]!-+b4[12]!)*10000/calls))
         const cpu = (cpuMs(child.pid!) - before) / calls
         if (round > 0) best[peer as 'floor' | 'proxy'] = Math.min(best[peer as 'floor' | 'proxy'], cpu)
       }

@@ -32,23 +32,46 @@ const Command = z.union([
 
 export const Gate = z.strictObject({
   name: Name.meta({ description: 'What the results call it.' }),
-  command: Command.meta({ description: 'A shell line, or a program and its arguments. Exit 0 = green.' }),
-  timeout: Duration.default(600_000).meta({ description: 'After it the gate is red. Default 10m.' }),
+  command: Command.meta({
+    description: 'A shell line, or a program and its arguments. Exit 0 = green.',
+  }),
+  timeout: Duration.default(600_000).meta({
+    description: 'After it the gate is red. Default 10m.',
+  }),
 })
 
 export const Caps = z.strictObject({
-  iterations: z.int().min(1).max(1_000).default(20).meta({ description: 'Passes at most. Default 20.' }),
-  time: Duration.default(7_200_000).meta({ description: 'Wall time of the whole loop. Default 2h.' }),
-  idle: Duration.default(600_000).meta({ description: 'A pass without a model call for this long ends the loop. Default 10m.' }),
-  usd: z.number().positive().max(100_000).optional().meta({ description: 'US dollars by the price list.' }),
-  tokens: z.int().positive().optional().meta({ description: 'Tokens in and out together, cached ones included.' }),
+  iterations: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(20)
+    .meta({ description: 'Passes at most. Default 20.' }),
+  time: Duration.default(7_200_000).meta({
+    description: 'Wall time of the whole loop. Default 2h.',
+  }),
+  idle: Duration.default(600_000).meta({
+    description: 'A pass without a model call for this long ends the loop. Default 10m.',
+  }),
+  usd: z
+    .number()
+    .positive()
+    .max(100_000)
+    .optional()
+    .meta({ description: 'US dollars by the price list.' }),
+  tokens: z
+    .int()
+    .positive()
+    .optional()
+    .meta({ description: 'Tokens in and out together, cached ones included.' }),
 })
 
 export const Agent = z.union([
   z.enum(['builtin', 'pi', 'codex']),
   z.strictObject({
     command: z.array(z.string().max(10_000)).min(1).max(100).meta({
-      description: 'Program and arguments. `{{prompt}}`, `{{model}}` and `{{origin}}` are filled in; the key is in TREADLE_TOKEN.',
+      description:
+        'Program and arguments. `{{prompt}}`, `{{model}}` and `{{origin}}` are filled in; the key is in TREADLE_TOKEN.',
     }),
     wire: z.enum(['anthropic', 'openai-chat', 'openai-responses']),
   }),
@@ -61,22 +84,34 @@ export const NewLoop = z.strictObject({
   repository: z
     .string()
     .max(1_000)
-    .regex(/^(\/[^\0\n]*|(https?|ssh):\/\/[^\s-][^\s]*)$/, 'Write an absolute path on this machine, or an http(s) or ssh URL.')
+    .regex(
+      /^(\/[^\0\n]*|(https?|ssh):\/\/[^\s-][^\s]*)$/,
+      'Write an absolute path on this machine, or an http(s) or ssh URL.',
+    )
     .meta({ description: 'Where the work is: a path, or a URL.' }),
-  ref: Ref.default('HEAD').meta({ description: 'The branch, tag or commit to start from. Default HEAD.' }),
+  ref: Ref.default('HEAD').meta({
+    description: 'The branch, tag or commit to start from. Default HEAD.',
+  }),
   agent: Agent.meta({ description: 'Which agent does the passes.' }),
   model: z.string().min(1).max(200).meta({ description: 'The model the agent asks for.' }),
-  provider: Name.optional().meta({ description: 'A provider by name; else the one that lists the model.' }),
+  provider: Name.optional().meta({
+    description: 'A provider by name; else the one that lists the model.',
+  }),
   prompt: z.string().min(1).max(200_000).meta({ description: 'What every pass is told.' }),
-  plan: RelativePath.optional().meta({ description: 'A markdown file whose unticked boxes are open items.' }),
+  plan: RelativePath.optional().meta({
+    description: 'A markdown file whose unticked boxes are open items.',
+  }),
   gates: z.array(Gate).min(1, 'Name at least one gate: without a proof nothing is done.').max(50),
   promise: z.string().min(1).max(200).default('<promise>COMPLETE</promise>').meta({
     description: 'What the agent says last when all is done.',
   }),
   caps: Caps.prefault({}),
-  result: Ref.optional().meta({ description: 'The branch for the result. Default treadle/NAME-ID.' }),
+  result: Ref.optional().meta({
+    description: 'The branch for the result. Default treadle/NAME-ID.',
+  }),
   isolation: z.enum(['namespaces', 'none']).default('namespaces').meta({
-    description: 'none = the agent runs as this machine\'s user. Ask for it by name only where you trust the agent.',
+    description:
+      "none = the agent runs as this machine's user. Ask for it by name only where you trust the agent.",
   }),
 })
 export type NewLoop = z.infer<typeof NewLoop>
@@ -84,9 +119,18 @@ export type NewLoopInput = z.input<typeof NewLoop>
 
 /** The loop file: as NewLoop, but the prompt may stand in a file beside it, and the path may be relative. */
 export const LoopFile = NewLoop.omit({ prompt: true, repository: true }).extend({
-  repository: z.string().min(1).max(1_000).meta({ description: 'A path relative to this file, or a URL.' }),
+  repository: z
+    .string()
+    .min(1)
+    .max(1_000)
+    .meta({ description: 'A path relative to this file, or a URL.' }),
   prompt: z.string().min(1).max(200_000).optional(),
-  promptFile: z.string().min(1).max(1_000).optional().meta({ description: 'Path of the prompt, relative to this file; read when submitted.' }),
+  promptFile: z
+    .string()
+    .min(1)
+    .max(1_000)
+    .optional()
+    .meta({ description: 'Path of the prompt, relative to this file; read when submitted.' }),
 })
 
 /** Ending and exit code of `treadle loop run`. A closed set. */
@@ -106,7 +150,13 @@ export const endings = {
 export type Ending = keyof typeof endings
 
 export type Usage = { inputTokens: number; cachedTokens: number; outputTokens: number }
-export type GateResult = { name: string; exit: number; ms: number; timedOut: boolean; output: string }
+export type GateResult = {
+  name: string
+  exit: number
+  ms: number
+  timedOut: boolean
+  output: string
+}
 
 /** What comes after a pass: another one, a pause, or the end. */
 export type Next = 'again' | 'paused' | Ending
@@ -167,7 +217,15 @@ export type LoopEvent = { seq: number; at: string; loop: string; name: string } 
   | { event: 'phase'; pass: number; phase: Pass['phase'] | 'sandbox' | 'commit'; detail?: string }
   | { event: 'pass'; pass: Pass }
   | { event: 'paused'; reason: string; until: string }
-  | { event: 'ended'; ending: Ending; exitCode: number; reason: string; branch: string | null; bundle: string | null; repository: string }
+  | {
+      event: 'ended'
+      ending: Ending
+      exitCode: number
+      reason: string
+      branch: string | null
+      bundle: string | null
+      repository: string
+    }
 )
 
 /** Lists answer newest first; `cursor` is the last item's id. */

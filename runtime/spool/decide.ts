@@ -77,13 +77,25 @@ export function decide(situation: Situation): Decision {
 }
 
 /** False where no gate can change what comes next: the loop ends or waits in any case. */
-export function isWorthGates({ cancelled, elapsedMs, caps, pass }: Omit<Situation, 'before' | 'settled'>): boolean {
+export function isWorthGates({
+  cancelled,
+  elapsedMs,
+  caps,
+  pass,
+}: Omit<Situation, 'before' | 'settled'>): boolean {
   const { cut } = pass.outcome
-  return !cancelled && elapsedMs < caps.time && cut !== 'time' && cut !== 'idle' && !isRateLimited(pass)
+  return (
+    !cancelled && elapsedMs < caps.time && cut !== 'time' && cut !== 'idle' && !isRateLimited(pass)
+  )
 }
 
 /** The end of a loop that may not even begin its next pass. */
-export function decideBefore({ caps, cancelled, elapsedMs, spent }: Pick<Situation, 'caps' | 'cancelled' | 'elapsedMs' | 'spent'>): Decision | undefined {
+export function decideBefore({
+  caps,
+  cancelled,
+  elapsedMs,
+  spent,
+}: Pick<Situation, 'caps' | 'cancelled' | 'elapsedMs' | 'spent'>): Decision | undefined {
   if (cancelled) return { next: 'cancelled', reason: cancelReason }
   if (elapsedMs >= caps.time) return { next: 'capped: time', reason: timeReason }
   return overBudget(caps, spent)
@@ -97,7 +109,9 @@ const timeReason = 'Its time is over.'
 const rules: readonly Rule[] = [
   ({ cancelled }) => (cancelled ? { next: 'cancelled', reason: cancelReason } : undefined),
   (situation) =>
-    isDone(situation) ? { next: 'done', reason: 'Promised, no item open, every gate green.' } : undefined,
+    isDone(situation)
+      ? { next: 'done', reason: 'Promised, no item open, every gate green.' }
+      : undefined,
   ({ pass }) => denied(pass.outcome),
   ({ pass }) => unstartable(pass.outcome),
   ({ caps, elapsedMs, pass }) =>
@@ -112,7 +126,10 @@ const rules: readonly Rule[] = [
   rateLimited,
   (situation) =>
     isRepeated(situation, refusalsMax, ({ promised }) => promised)
-      ? { next: 'needs-review', reason: `Its promise was refused ${refusalsMax} times: ${whyNotDone(situation)}` }
+      ? {
+          next: 'needs-review',
+          reason: `Its promise was refused ${refusalsMax} times: ${whyNotDone(situation)}`,
+        }
       : undefined,
   stuck,
   ({ caps, settled }) =>
@@ -142,7 +159,10 @@ function unstartable({ exit, calls }: Outcome): Decision | undefined {
 
 function overBudget({ usd, tokens }: NewLoop['caps'], spent: Spent): Decision | undefined {
   if (usd !== undefined && spent.nanoUsd >= toNanoUsd(usd)) {
-    return { next: 'capped: usd', reason: `${toUsdText(spent.nanoUsd)} of ${toUsdText(toNanoUsd(usd))} are spent.` }
+    return {
+      next: 'capped: usd',
+      reason: `${toUsdText(spent.nanoUsd)} of ${toUsdText(toNanoUsd(usd))} are spent.`,
+    }
   }
   if (tokens !== undefined && spent.tokens >= tokens) {
     return { next: 'capped: tokens', reason: `${spent.tokens} of ${tokens} tokens are spent.` }
@@ -171,18 +191,31 @@ function rateLimited({ pass, caps, elapsedMs }: Situation): Decision | undefined
   const { retryAfterS, lastStatus } = pass.outcome
   const waitS = Math.min(Math.max(retryAfterS ?? waitSDefault, waitSMin), waitSMax)
   const waitMs = Math.min(waitS * 1_000, caps.time - elapsedMs)
-  return { next: 'paused', reason: `The provider answered ${lastStatus}: rate limited or overloaded.`, waitMs }
+  return {
+    next: 'paused',
+    reason: `The provider answered ${lastStatus}: rate limited or overloaded.`,
+    waitMs,
+  }
 }
 
 function stuck(situation: Situation): Decision | undefined {
   const { pass, before } = situation
   const passes = [pass, ...before]
-  if (passes.length >= noProgressMax && passes.slice(0, noProgressMax).every((_, at) => isIdle(passes, at))) {
-    return { next: 'stuck', reason: `No progress in ${noProgressMax} passes. ${lastWords(situation)}` }
+  if (
+    passes.length >= noProgressMax &&
+    passes.slice(0, noProgressMax).every((_, at) => isIdle(passes, at))
+  ) {
+    return {
+      next: 'stuck',
+      reason: `No progress in ${noProgressMax} passes. ${lastWords(situation)}`,
+    }
   }
   const error = toErrorDigest(pass)
   if (error && isRepeated(situation, sameErrorMax, (facts) => toErrorDigest(facts) === error)) {
-    return { next: 'stuck', reason: `The same error ${sameErrorMax} times. ${lastWords(situation)}` }
+    return {
+      next: 'stuck',
+      reason: `The same error ${sameErrorMax} times. ${lastWords(situation)}`,
+    }
   }
   return undefined
 }
@@ -196,7 +229,11 @@ function isIdle(passes: readonly PassFacts[], at: number): boolean {
 const toGatesText = ({ gates }: PassFacts) =>
   gates.map(({ name, exit, timedOut }) => `${name}:${timedOut ? 'late' : exit}`).join()
 
-function isRepeated({ pass, before }: Situation, times: number, holds: (facts: PassFacts) => boolean): boolean {
+function isRepeated(
+  { pass, before }: Situation,
+  times: number,
+  holds: (facts: PassFacts) => boolean,
+): boolean {
   const passes = [pass, ...before].slice(0, times)
   return passes.length === times && passes.every(holds)
 }
@@ -204,17 +241,20 @@ function isRepeated({ pass, before }: Situation, times: number, holds: (facts: P
 /** One value for one error: the red gates with what they printed, or how the agent failed. Null = no error. */
 export function toErrorDigest({ gates, outcome }: PassFacts): string | null {
   const red = gates.filter((gate) => !isGateGreen(gate))
-  if (red.length > 0) return digest(red.map(({ name, output }) => `${name}: ${toErrorText(output)}`))
+  if (red.length > 0)
+    return digest(red.map(({ name, output }) => `${name}: ${toErrorText(output)}`))
   const failure = toFailure(outcome)
   return failure && digest([toErrorText(failure)])
 }
 
-const digest = (lines: readonly string[]) => createHash('sha256').update(lines.join('\n')).digest('hex')
+const digest = (lines: readonly string[]) =>
+  createHash('sha256').update(lines.join('\n')).digest('hex')
 
 function toFailure({ exit, cut, lastStatus, lastError, workRefused }: Outcome): string | null {
   if (workRefused) return workRefused
   if (cut) return `The agent was cut: ${cut}.`
-  if (lastStatus !== null && lastStatus >= 400) return `The model answered ${lastStatus}. ${lastError ?? ''}`.trim()
+  if (lastStatus !== null && lastStatus >= 400)
+    return `The model answered ${lastStatus}. ${lastError ?? ''}`.trim()
   return exit === 0 || exit === null ? null : `The agent ended with ${exit}.`
 }
 
@@ -230,4 +270,5 @@ function whyNotDone({ pass, gatesWanted }: Situation): string {
 }
 
 /** What a person needs first when nothing moves: how the agent failed, or else what is not proved. */
-const lastWords = (situation: Situation) => toFailure(situation.pass.outcome) ?? whyNotDone(situation)
+const lastWords = (situation: Situation) =>
+  toFailure(situation.pass.outcome) ?? whyNotDone(situation)

@@ -9,11 +9,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { json, Router } from 'express'
-import { type Listening, listen } from '#kernel/http.ts'
 import { createFaults } from '#kernel/fault.ts'
+import { type Listening, listen } from '#kernel/http.ts'
 import { createLog } from '#kernel/log.ts'
 import type { SandboxRecord } from '../proxy/api.ts'
-import type { AgentStart, AgentState, Exec, ExecResult, NewSandbox, Snapshot } from '../weaver/api.ts'
+import type {
+  AgentStart,
+  AgentState,
+  Exec,
+  ExecResult,
+  NewSandbox,
+  Snapshot,
+} from '../weaver/api.ts'
 
 const fault = createFaults({
   'weaver/absent': { status: 404, text: 'No sandbox has this id.' },
@@ -53,7 +60,13 @@ const nothingUsed = { inputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, outp
 export async function startDoubles(): Promise<Doubles> {
   const boxes = new Map<string, Box>()
   const gone = new Map<string, { asked: NewSandbox; record: SandboxRecord }>()
-  const doubles = { asked: [] as NewSandbox[], boxes, refuse: [], tamper: undefined, record: undefined } as unknown as Doubles
+  const doubles = {
+    asked: [] as NewSandbox[],
+    boxes,
+    refuse: [],
+    tamper: undefined,
+    record: undefined,
+  } as unknown as Doubles
   const weaver = await listen(weaverRoutes(doubles, gone), 0, log)
   const proxy = await listen(proxyRoutes(doubles, gone), 0, log)
   const owned: Listening[] = [weaver, proxy]
@@ -80,7 +93,13 @@ function proxyRoutes(doubles: Doubles, gone: Gone): Router {
 }
 
 const emptyRecord: SandboxRecord = {
-  calls: 0, inFlight: 0, lastActiveAt: null, usage: nothingUsed, costNanoUsd: 0, last: null, denial: null,
+  calls: 0,
+  inFlight: 0,
+  lastActiveAt: null,
+  usage: nothingUsed,
+  costNanoUsd: 0,
+  last: null,
+  denial: null,
 }
 
 function readRecord({ home }: Box): SandboxRecord {
@@ -88,7 +107,15 @@ function readRecord({ home }: Box): SandboxRecord {
   if (!existsSync(file)) return emptyRecord
   try {
     const { last, ...rest } = JSON.parse(readFileSync(file, 'utf8')) as Partial<SandboxRecord>
-    const answer = { status: 200, state: 'settled', stopReason: 'end_turn', toolCalls: 0, text: '', error: null, retryAfterS: null } as const
+    const answer = {
+      status: 200,
+      state: 'settled',
+      stopReason: 'end_turn',
+      toolCalls: 0,
+      text: '',
+      error: null,
+      retryAfterS: null,
+    } as const
     return { ...emptyRecord, calls: 1, ...rest, last: last ? { ...answer, ...last } : null }
   } catch {
     return emptyRecord // The agent is writing it at this moment.
@@ -112,6 +139,10 @@ function weaverRoutes(doubles: Doubles, gone: Gone): Router {
       boxes.set(id, createBox(asked))
       response.status(201).json({ id, ...asked, state: 'ready' })
     })
+    .get('/api/sandboxes', (request, response) => {
+      const found = [...boxes].filter(([, { asked }]) => asked.loop === request.query['loop'])
+      response.json({ items: found.map(([id, { asked }]) => ({ id, ...asked })), cursor: null })
+    })
     .put('/api/sandboxes/:id/checkout', async (request, response) => {
       const sha = String(request.query['sha'])
       await checkOut(find(request.params.id), sha, await buffer(request))
@@ -123,7 +154,9 @@ function weaverRoutes(doubles: Doubles, gone: Gone): Router {
     })
     .get('/api/sandboxes/:id/agent', async (request, response) => {
       const { agent } = find(request.params.id)
-      const waited = new Promise((resolve) => setTimeout(resolve, Number(request.query['waitMs'] ?? 0)))
+      const waited = new Promise((resolve) =>
+        setTimeout(resolve, Number(request.query['waitMs'] ?? 0)),
+      )
       await Promise.race([agent?.ended, waited])
       response.json(agent?.state ?? absent)
     })
@@ -160,7 +193,13 @@ function weaverRoutes(doubles: Doubles, gone: Gone): Router {
 }
 
 const absent: AgentState = {
-  state: 'absent', exit: null, signal: null, cut: null, outputBytes: 0, startedAt: null, endedAt: null,
+  state: 'absent',
+  exit: null,
+  signal: null,
+  cut: null,
+  outputBytes: 0,
+  startedAt: null,
+  endedAt: null,
 }
 
 function createBox(asked: NewSandbox): Box {
@@ -188,7 +227,11 @@ const endGroup = ({ pid }: ChildProcess) => {
   }
 }
 
-const environment = ({ home }: Box) => ({ PATH: '/usr/bin:/bin', HOME: home, TREADLE_TOKEN: 'a-token' })
+const environment = ({ home }: Box) => ({
+  PATH: '/usr/bin:/bin',
+  HOME: home,
+  TREADLE_TOKEN: 'a-token',
+})
 
 async function startAgent(box: Box, { argv, env, files }: AgentStart): Promise<void> {
   for (const { path, content } of files) {
@@ -196,7 +239,10 @@ async function startAgent(box: Box, { argv, env, files }: AgentStart): Promise<v
     writeFileSync(join(box.home, path), content)
   }
   const child = spawn(argv[0]!, argv.slice(1), {
-    cwd: box.work, env: { ...environment(box), ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: box.work,
+    env: { ...environment(box), ...env },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   await once(child, 'spawn').catch((cause: unknown) => {
     throw fault('pod/no-program', { cause })
@@ -214,13 +260,23 @@ async function startAgent(box: Box, { argv, env, files }: AgentStart): Promise<v
   box.agent = { process: child, state, output, ended }
 }
 
-async function exec(box: Box, { argv, env, timeoutMs }: Exec, signal: AbortSignal): Promise<ExecResult> {
+async function exec(
+  box: Box,
+  { argv, env, timeoutMs }: Exec,
+  signal: AbortSignal,
+): Promise<ExecResult> {
   const began = performance.now()
   const child = spawn(argv[0]!, argv.slice(1), {
-    cwd: box.work, env: { ...environment(box), ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: box.work,
+    env: { ...environment(box), ...env },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   let timedOut = false
-  const late = setTimeout(() => { timedOut = true; endGroup(child) }, timeoutMs)
+  const late = setTimeout(() => {
+    timedOut = true
+    endGroup(child)
+  }, timeoutMs)
   signal.addEventListener('abort', () => endGroup(child))
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -229,20 +285,31 @@ async function exec(box: Box, { argv, env, timeoutMs }: Exec, signal: AbortSigna
   clearTimeout(late)
   const output = Buffer.concat(chunks)
   const ms = Math.round(performance.now() - began)
-  return { exit: timedOut ? 124 : (code ?? 137), ms, timedOut, output: output.toString(), outputBytes: output.length }
+  return {
+    exit: timedOut ? 124 : (code ?? 137),
+    ms,
+    timedOut,
+    output: output.toString(),
+    outputBytes: output.length,
+  }
 }
 
 /** As the pod daemon does it: nothing of the agent's own repository is looked at. */
-async function snapshot(box: Box, { base, message }: Snapshot): Promise<{ sha: string; bundle: Buffer }> {
+async function snapshot(
+  box: Box,
+  { base, message }: Snapshot,
+): Promise<{ sha: string; bundle: Buffer }> {
   const clean = join(box.folder, 'clean.git')
   rmSync(clean, { recursive: true, force: true })
   await hostGit(box, ['init', '--quiet', '--bare', clean])
   await hostGit(box, ['-C', clean, 'bundle', 'unbundle', join(box.folder, 'bundle')])
-  const inClean = (...args: string[]) => hostGit(box, [`--git-dir=${clean}`, `--work-tree=${box.work}`, ...args])
+  const inClean = (...args: string[]) =>
+    hostGit(box, [`--git-dir=${clean}`, `--work-tree=${box.work}`, ...args])
   await inClean('read-tree', base)
   await inClean('add', '--all')
   const tree = (await inClean('write-tree')).toString().trim()
-  if (tree === (await inClean('rev-parse', `${base}^{tree}`)).toString().trim()) return { sha: base, bundle: Buffer.alloc(0) }
+  if (tree === (await inClean('rev-parse', `${base}^{tree}`)).toString().trim())
+    return { sha: base, bundle: Buffer.alloc(0) }
   const sha = (await inClean('commit-tree', tree, '-p', base, '-m', message)).toString().trim()
   await inClean('update-ref', 'refs/heads/treadle', sha)
   const file = join(box.folder, 'out.bundle')
@@ -259,7 +326,12 @@ async function checkOut(box: Box, sha: string, bundle: Buffer): Promise<void> {
 }
 
 async function hostGit(box: Box, args: string[]): Promise<Buffer> {
-  const names = { GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@b', GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@b' }
+  const names = {
+    GIT_AUTHOR_NAME: 'a',
+    GIT_AUTHOR_EMAIL: 'a@b',
+    GIT_COMMITTER_NAME: 'a',
+    GIT_COMMITTER_EMAIL: 'a@b',
+  }
   const env = { ...environment(box), ...names, GIT_CONFIG_GLOBAL: '/dev/null' }
   const child = spawn('git', args, { cwd: box.folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
   const [output, [code]] = await Promise.all([buffer(child.stdout), once(child, 'close')])

@@ -11,23 +11,95 @@ const green = `say '${promise}'`
 /** One loop for each ending, in the shape a user would meet it. */
 const cases: [string, string, Partial<NewLoopInput>][] = [
   ['proved work is done', 'done', { agent: agent(write + green) }],
-  ['an agent that is not there fails', 'failed', { agent: { command: ['/nowhere'], wire: 'anthropic' } }],
-  ['as many passes as allowed', 'capped: iterations', { agent: agent(`${write}say more`), caps: { iterations: 2 } }],
-  ['an agent that never stops', 'capped: time', { agent: agent('while :; do sleep 1; done'), caps: { time: '2s' } }],
-  ['an agent that ignores the end of its time', 'capped: time', { agent: agent("trap '' TERM; sleep 60"), caps: { time: '1s' } }],
-  ['a gate that outlasts the loop\'s time', 'capped: time', { agent: agent(green), gates: [{ name: 'slow', command: 'sleep 60' }], caps: { time: '2s' } }],
-  ['an agent that makes no model call', 'capped: idle', { agent: agent(`${write}sleep 60`), caps: { idle: '1s' } }],
-  ['as many dollars as allowed', 'capped: usd', { agent: agent(`${write}spend 10 10 2000; say more`), caps: { usd: 0.000001 } }],
-  ['as many tokens as allowed', 'capped: tokens', { agent: agent(`${write}spend 10 10 2000; say more`), caps: { tokens: 20 } }],
-  ['a budget that the proxy refused', 'capped: tokens', { agent: agent(`record '"last":{"status":402,"state":"denied"},"denial":{"code":"budget/tokens","message":"Spent."}'`), caps: { tokens: 20 } }],
+  [
+    'an agent that is not there fails',
+    'failed',
+    { agent: { command: ['/nowhere'], wire: 'anthropic' } },
+  ],
+  [
+    'as many passes as allowed',
+    'capped: iterations',
+    { agent: agent(`${write}say more`), caps: { iterations: 2 } },
+  ],
+  [
+    'an agent that never stops',
+    'capped: time',
+    { agent: agent('while :; do sleep 1; done'), caps: { time: '2s' } },
+  ],
+  [
+    'an agent that ignores the end of its time',
+    'capped: time',
+    { agent: agent("trap '' TERM; sleep 60"), caps: { time: '1s' } },
+  ],
+  [
+    "a gate that outlasts the loop's time",
+    'capped: time',
+    { agent: agent(green), gates: [{ name: 'slow', command: 'sleep 60' }], caps: { time: '2s' } },
+  ],
+  [
+    'an agent that makes no model call',
+    'capped: idle',
+    { agent: agent(`${write}sleep 60`), caps: { idle: '1s' } },
+  ],
+  [
+    'as many dollars as allowed',
+    'capped: usd',
+    { agent: agent(`${write}spend 10 10 2000; say more`), caps: { usd: 0.000001 } },
+  ],
+  [
+    'as many tokens as allowed',
+    'capped: tokens',
+    { agent: agent(`${write}spend 10 10 2000; say more`), caps: { tokens: 20 } },
+  ],
+  [
+    'a budget that the proxy refused',
+    'capped: tokens',
+    {
+      agent: agent(
+        `record '"last":{"status":402,"state":"denied"},"denial":{"code":"budget/tokens","message":"Spent."}'`,
+      ),
+      caps: { tokens: 20 },
+    },
+  ],
   ['an agent that does nothing', 'stuck', { agent: agent('say later') }],
-  ['an agent that echoes its prompt', 'stuck', { prompt: `Work hard. In the end say ${promise}`, agent: agent(`say "$(cat "$HOME/.treadle/prompt.md")"`) }],
-  ['an agent that prints the promise without saying it', 'stuck', { agent: agent(`echo '${promise}'; say 'Not yet.'`) }],
-  ['an agent that writes, and meets one error again and again', 'stuck', { agent: agent(`${write}say more`), gates: red }],
+  [
+    'an agent that echoes its prompt',
+    'stuck',
+    {
+      prompt: `Work hard. In the end say ${promise}`,
+      agent: agent(`say "$(cat "$HOME/.treadle/prompt.md")"`),
+    },
+  ],
+  [
+    'an agent that prints the promise without saying it',
+    'stuck',
+    { agent: agent(`echo '${promise}'; say 'Not yet.'`) },
+  ],
+  [
+    'an agent that writes, and meets one error again and again',
+    'stuck',
+    { agent: agent(`${write}say more`), gates: red },
+  ],
   ['a promise with red gates', 'needs-review', { agent: agent(green), gates: red }],
-  ['a plan that the agent empties', 'needs-review', { agent: agent(`: > PLAN.md; ${green}`), plan: 'PLAN.md' }],
-  ['a plan that the agent deletes', 'needs-review', { agent: agent(`rm -f PLAN.md; ${green}`), plan: 'PLAN.md' }],
-  ['a model that the proxy refuses', 'denied', { agent: agent(`record '"last":{"status":403,"state":"denied"},"denial":{"code":"model/refused","message":"No."}'; exit 1`) }],
+  [
+    'a plan that the agent empties',
+    'needs-review',
+    { agent: agent(`: > PLAN.md; ${green}`), plan: 'PLAN.md' },
+  ],
+  [
+    'a plan that the agent deletes',
+    'needs-review',
+    { agent: agent(`rm -f PLAN.md; ${green}`), plan: 'PLAN.md' },
+  ],
+  [
+    'a model that the proxy refuses',
+    'denied',
+    {
+      agent: agent(
+        `record '"last":{"status":403,"state":"denied"},"denial":{"code":"model/refused","message":"No."}'; exit 1`,
+      ),
+    },
+  ],
 ]
 
 describe('endings', () => {
@@ -115,13 +187,23 @@ describe('endings', () => {
   })
 
   test('work of a loop that ends otherwise than done is delivered all the same', async () => {
-    const loop: Loop = await scene.ended((await scene.submit({ agent: agent(`${write}say more`), gates: red, caps: { iterations: 1 } })).id)
+    const loop: Loop = await scene.ended(
+      (
+        await scene.submit({
+          agent: agent(`${write}say more`),
+          gates: red,
+          caps: { iterations: 1 },
+        })
+      ).id,
+    )
     assert.equal(loop.ending, 'capped: iterations')
     assert.equal(git(scene.source, 'rev-list', '--count', `main..${loop.branch}`), '1')
   })
 
   test('a loop that changed nothing leaves no branch, unless it is done', async () => {
-    const loop = await scene.ended((await scene.submit({ agent: agent('say later'), caps: { iterations: 1 } })).id)
+    const loop = await scene.ended(
+      (await scene.submit({ agent: agent('say later'), caps: { iterations: 1 } })).id,
+    )
     assert.deepEqual([loop.branch, loop.bundle], [null, null])
   })
 })

@@ -13,7 +13,10 @@ export type SpoolCode =
 export const faultTable: FaultTable<SpoolCode> = {
   'loop/absent': { status: 404, text: 'No loop has this id.' },
   'loop/invalid': { status: 400, text: 'The loop is not as it must be. Nothing was stored.' },
-  'loop/followers': { status: 503, text: 'Too many callers follow events now. Ask again without follow=1.' },
+  'loop/followers': {
+    status: 503,
+    text: 'Too many callers follow events now. Ask again without follow=1.',
+  },
   'pass/absent': { status: 404, text: 'The loop has no such pass.' },
   'git/failed': { status: 500, text: 'git refused.' },
   'git/too-large': { status: 500, text: 'git printed more than is allowed here.' },

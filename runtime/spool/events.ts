@@ -49,7 +49,9 @@ async function send(response: Response, following: Following, gone: AbortSignal)
 }
 
 const ring = (written: EventEmitter, loop: string, gone: AbortSignal) =>
-  once(written, loop, { signal: AbortSignal.any([gone, AbortSignal.timeout(lookMs)]) }).catch(() => {}) // Time to look, or nobody listens.
+  once(written, loop, { signal: AbortSignal.any([gone, AbortSignal.timeout(lookMs)]) }).catch(
+    () => {},
+  ) // Time to look, or nobody listens.
 
 async function say(response: Response, text: string, gone: AbortSignal): Promise<void> {
   if (response.write(text) || gone.aborted) return

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, beforeEach, describe, test } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { testTrust, userClaims } from '../testing/deps.ts'
@@ -22,6 +22,7 @@ describe('a fault in mid-loop', () => {
     scene = await startScene()
   })
   beforeEach(() => rmSync(seen, { force: true }))
+  afterEach(() => scene.stop())
   after(async () => {
     await scene[Symbol.asyncDispose]()
     rmSync(folder, { recursive: true, force: true })
@@ -30,7 +31,9 @@ describe('a fault in mid-loop', () => {
 
   /** A slow agent that spends the same in each run, and slow gates. */
   const slow = (): Partial<NewLoopInput> => ({
-    agent: agent(`echo run >> ${seen}; spend 100 10 1000; record '"last":null'; echo x >> x; sleep 1; say '${promise}'`),
+    agent: agent(
+      `echo run >> ${seen}; spend 100 10 1000; record '"last":null'; echo x >> x; sleep 1; say '${promise}'`,
+    ),
     gates: [{ name: 'slow', command: `echo gate >> ${seen}; sleep 1` }],
   })
 
@@ -39,12 +42,17 @@ describe('a fault in mid-loop', () => {
     const options: CrashOptions = {
       databaseUrl: scene.postgres.url('spool'),
       folder: scene.deps.folder,
-      peers: [['weaver', scene.doubles.weaver.href], ['proxy', scene.doubles.proxy.href]],
+      peers: [
+        ['weaver', scene.doubles.weaver.href],
+        ['proxy', scene.doubles.proxy.href],
+      ],
       trust: testTrust,
       config: { ...testConfig, leaseMs },
     }
     const script = fileURLToPath(new URL('./crash-child.ts', import.meta.url))
-    const child = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [script, JSON.stringify(options)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
     const url = new URL(line.toString().trim())
     const authorization = `Bearer ${await scene.deps.tokenFor(userClaims())}`
@@ -52,10 +60,16 @@ describe('a fault in mid-loop', () => {
     return {
       async submit(loop: Partial<NewLoopInput>): Promise<Loop> {
         const body = JSON.stringify(newLoop(scene.source, loop))
-        return (await (await fetch(new URL('/api/loops', url), { method: 'POST', headers, body })).json()) as Loop
+        return (await (
+          await fetch(new URL('/api/loops', url), { method: 'POST', headers, body })
+        ).json()) as Loop
       },
       async pass(id: string): Promise<Pass | undefined> {
-        return ((await (await fetch(new URL(`/api/loops/${id}/passes`, url), { headers })).json()) as Pass[])[0]
+        return (
+          (await (
+            await fetch(new URL(`/api/loops/${id}/passes`, url), { headers })
+          ).json()) as Pass[]
+        )[0]
       },
       async kill() {
         child.kill('SIGKILL')
@@ -79,13 +93,14 @@ describe('a fault in mid-loop', () => {
       assert.deepEqual([loop.ending, loop.passes], ['done', 1])
       const [pass] = await scene.passes(id)
       assert.ok((attempts as readonly number[]).includes(pass!.attempt))
-      const started = readFileSync(seen, 'utf8').split('\n').filter((line) => line === 'run').length
+      const started = readFileSync(seen, 'utf8')
+        .split('\n')
+        .filter((line) => line === 'run').length
       assert.ok((agentRuns as readonly number[]).includes(started))
       assert.equal(loop.costNanoUsd, started * 1_000, 'every run of the agent is booked, once')
       assert.equal(git(scene.source, 'rev-list', '--count', `main..${loop.branch}`), '1')
       assert.equal((await scene.events(id)).filter(({ event }) => event === 'pass').length, 1)
       assert.equal(scene.doubles.boxes.size, 0, 'no sandbox is left')
-      await scene.stop()
     })
   }
 
@@ -94,28 +109,33 @@ describe('a fault in mid-loop', () => {
     const { id } = await scene.submit(slow())
     await until(async () => (runs() > 0 ? true : undefined))
     await scene.stop()
-    const [row] = await scene.postgres.query('select state, lease_owner from spool.loops where id = $1', [id])
+    const [row] = await scene.postgres.query(
+      'select state, lease_owner from spool.loops where id = $1',
+      [id],
+    )
     assert.deepEqual(row, { state: 'queued', lease_owner: null })
     assert.equal(scene.doubles.boxes.size, 0)
     await scene.start({ leaseMs })
     assert.equal((await scene.ended(id)).ending, 'done')
-    await scene.stop()
   })
 
   test('a runner that loses its lease stops at once, and writes nothing more', async () => {
     await scene.start()
     const { id } = await scene.submit(slow())
     await until(async () => (runs() > 0 ? true : undefined))
-    const stolen = "lease_fence = lease_fence + 1, lease_owner = 'other', lease_until = now() + interval '1 minute'"
+    const stolen =
+      "lease_fence = lease_fence + 1, lease_owner = 'other', lease_until = now() + interval '1 minute'"
     await scene.postgres.query(`update spool.loops set ${stolen} where id = $1`, [id])
     await until(async () => (scene.doubles.boxes.size === 0 ? true : undefined))
     const before = await scene.postgres.query('select * from spool.passes where loop = $1', [id])
     await sleep(500)
-    assert.deepEqual(await scene.postgres.query('select * from spool.passes where loop = $1', [id]), before)
+    assert.deepEqual(
+      await scene.postgres.query('select * from spool.passes where loop = $1', [id]),
+      before,
+    )
     await scene.postgres.query('update spool.loops set lease_until = now() where id = $1', [id])
     const loop = await scene.ended(id)
     assert.deepEqual([loop.ending, loop.passes, loop.costNanoUsd], ['done', 1, 2_000])
-    await scene.stop()
   })
 
   test('a database that is away for a while in mid-pass stops no agent, and nothing counts twice', async () => {
@@ -130,8 +150,10 @@ describe('a fault in mid-loop', () => {
     assert.equal((await scene.passes(id))[0]!.attempt, 1)
     assert.deepEqual(readFileSync(seen, 'utf8'), 'run\ngate\n')
     const events = await scene.events(id)
-    assert.deepEqual(events.map(({ seq }) => seq), events.map((_, at) => at + 1))
-    await scene.stop()
+    assert.deepEqual(
+      events.map(({ seq }) => seq),
+      events.map((_, at) => at + 1),
+    )
   })
 
   test('a machine that fails three times in a row ends the loop as failed', async () => {
@@ -143,13 +165,16 @@ describe('a fault in mid-loop', () => {
         const { state, reason } = await scene.loop(id)
         return (state === 'paused' && reason?.includes('did not come up')) || undefined
       })
-      const [row] = await scene.postgres.query('select failures from spool.loops where id = $1', [id])
+      const [row] = await scene.postgres.query('select failures from spool.loops where id = $1', [
+        id,
+      ])
       assert.equal(row!['failures'], failures)
       await scene.postgres.query('update spool.loops set ready_at = now() where id = $1', [id])
-      await until(async () => ((await scene.passes(id))[0]!.attempt === failures + 1 ? true : undefined))
+      await until(async () =>
+        (await scene.passes(id))[0]!.attempt === failures + 1 ? true : undefined,
+      )
     }
     assert.equal((await scene.ended(id)).ending, 'failed')
-    await scene.stop()
   })
 
   test('a source that is gone at the end leaves a bundle, with the reason', async () => {
@@ -164,6 +189,5 @@ describe('a fault in mid-loop', () => {
     assert.match(loop.reason!, /bundle: .*Nothing is at/)
     git(scene.source, 'fetch', '--quiet', loop.bundle!, `refs/heads/*:refs/heads/*`)
     assert.equal(git(scene.source, 'show', `treadle/fix-${id.slice(0, 8)}:x`), 'x')
-    await scene.stop()
   })
 })

@@ -10,8 +10,10 @@ import type { LoopRow } from './sql/loops.ts'
 
 export const isRehearsal = (model: string) => model.startsWith('rehearsal/')
 
-export const branchOf = (id: string, { name, result }: { name: string; result?: string | undefined }) =>
-  result ?? `treadle/${name}-${id.slice(0, 8)}`
+export const branchOf = (
+  id: string,
+  { name, result }: { name: string; result?: string | undefined },
+) => result ?? `treadle/${name}-${id.slice(0, 8)}`
 
 const toIso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
 

@@ -8,12 +8,19 @@ import { lastPasses, type PassRow, readOutput, readPass } from './sql/passes.ts'
 const tailBytes = 256 * 1024
 
 /** Without a number, the last pass. */
-export async function sendOutput(response: Response, deps: RoleDeps, loop: string, pass?: number): Promise<void> {
-  const row = pass === undefined
-    ? (await deps.db.any(lastPasses(loop, 1)))[0]
-    : await deps.db.maybeOne(readPass(loop, pass))
+export async function sendOutput(
+  response: Response,
+  deps: RoleDeps,
+  loop: string,
+  pass?: number,
+): Promise<void> {
+  const row =
+    pass === undefined
+      ? (await deps.db.any(lastPasses(loop, 1)))[0]
+      : await deps.db.maybeOne(readPass(loop, pass))
   if (!row) throw fault('pass/absent')
-  const bytes = (row.phase === 'agent' ? await live(deps, row) : undefined) ?? (await stored(deps, row))
+  const bytes =
+    (row.phase === 'agent' ? await live(deps, row) : undefined) ?? (await stored(deps, row))
   // Bytes that an agent chose: never anything that a browser would run.
   response.setHeader('content-type', 'application/octet-stream')
   response.setHeader('x-content-type-options', 'nosniff')

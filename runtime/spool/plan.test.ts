@@ -3,7 +3,11 @@ import { test } from 'node:test'
 import { countOpenItems } from './plan.ts'
 
 for (const [title, plan, open] of [
-  ['every kind of list item counts', '- [ ] a\n* [ ] b\n+ [ ] c\n1. [ ] d\n2) [ ] e\n  - [ ] f\n> - [ ] g\n- [x] h\n- [X] i', 7],
+  [
+    'every kind of list item counts',
+    '- [ ] a\n* [ ] b\n+ [ ] c\n1. [ ] d\n2) [ ] e\n  - [ ] f\n> - [ ] g\n- [x] h\n- [X] i',
+    7,
+  ],
   ['a plan that is gone is open', null, 1],
   ['a plan that was emptied is open', '', 1],
   ['a plan without any box is open', '# Plan\n- one\n', 1],

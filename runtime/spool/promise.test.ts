@@ -13,7 +13,11 @@ for (const [title, message, promised] of [
   ['no message', null, false],
   ['another word', 'COMPLETE', false],
   ['an echo of the prompt', prompt, false],
-  ['an echo of the prompt after other words', `You told me: ${prompt.replaceAll('\n', ' ')}`, false],
+  [
+    'an echo of the prompt after other words',
+    `You told me: ${prompt.replaceAll('\n', ' ')}`,
+    false,
+  ],
 ] as const) {
   test(`${title} is ${promised ? 'a' : 'no'} promise`, () => {
     assert.equal(isPromised(message, promise, prompt), promised)

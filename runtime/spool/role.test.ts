@@ -3,7 +3,17 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Loop, LoopEvent } from './api.ts'
-import { agent, git, newLoop, openPlan, type Page, promise, type Scene, startScene, until } from './scene.ts'
+import {
+  agent,
+  git,
+  newLoop,
+  openPlan,
+  type Page,
+  promise,
+  type Scene,
+  startScene,
+  until,
+} from './scene.ts'
 
 // Ticks the first open item; with none left it says the promise.
 const ticking = agent(`
@@ -20,7 +30,11 @@ describe('spool', () => {
   after(() => scene[Symbol.asyncDispose]())
 
   test('a loop comes to done in two passes, and its branch holds a commit a pass', async () => {
-    const { id } = await scene.submit({ agent: ticking, plan: 'PLAN.md', gates: [{ name: 'plan', command: 'test -f PLAN.md' }] })
+    const { id } = await scene.submit({
+      agent: ticking,
+      plan: 'PLAN.md',
+      gates: [{ name: 'plan', command: 'test -f PLAN.md' }],
+    })
     const loop = await scene.ended(id)
     assert.deepEqual([loop.ending, loop.exitCode, loop.passes], ['done', 0, 2])
     assert.equal(loop.branch, `treadle/fix-${id.slice(0, 8)}`)
@@ -29,16 +43,28 @@ describe('spool', () => {
     assert.deepEqual(loop.usage, { inputTokens: 2000, cachedTokens: 0, outputTokens: 80 })
     assert.equal(loop.costNanoUsd, 1000)
     const [first, second] = await scene.passes(id)
-    assert.deepEqual([first!.next, first!.promised, first!.openItems, first!.filesChanged], ['again', false, 1, 1])
+    assert.deepEqual(
+      [first!.next, first!.promised, first!.openItems, first!.filesChanged],
+      ['again', false, 1, 1],
+    )
     assert.deepEqual([second!.next, second!.promised, second!.openItems], ['done', true, 0])
-    assert.deepEqual(second!.gates.map(({ name, exit }) => [name, exit]), [['plan', 0]])
+    assert.deepEqual(
+      second!.gates.map(({ name, exit }) => [name, exit]),
+      [['plan', 0]],
+    )
   })
 
   test('events are numbered without a gap, and end with the loop', async () => {
     const { id } = await scene.submit()
     const response = await scene.call('GET', `/api/loops/${id}/events?follow=1`)
-    const events = (await response.text()).split('\n').filter(Boolean).map((line) => JSON.parse(line) as LoopEvent)
-    assert.deepEqual(events.map(({ seq }) => seq), events.map((_, at) => at + 1))
+    const events = (await response.text())
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as LoopEvent)
+    assert.deepEqual(
+      events.map(({ seq }) => seq),
+      events.map((_, at) => at + 1),
+    )
     const names = events.map((event) => (event.event === 'phase' ? event.phase : event.event))
     assert.deepEqual(names, ['started', 'sandbox', 'agent', 'commit', 'gates', 'pass', 'ended'])
     const later = await (await scene.call('GET', `/api/loops/${id}/events?after=6`)).text()
@@ -65,19 +91,31 @@ describe('spool', () => {
     const { id } = await scene.submit()
     await scene.ended(id)
     const asked = scene.doubles.asked.filter(({ loop }) => loop === id)
-    assert.deepEqual(asked.map(({ purpose }) => purpose), ['agent', 'gates'])
+    assert.deepEqual(
+      asked.map(({ purpose }) => purpose),
+      ['agent', 'gates'],
+    )
     assert.equal(asked[0]!.model!.model, 'rehearsal/test')
     assert.equal(asked[1]!.model, undefined)
   })
 
   test('the second pass gets only what the first one left of the budget', async () => {
-    const { id } = await scene.submit({ agent: ticking, plan: 'PLAN.md', caps: { usd: 1, tokens: 10_000 } })
+    const { id } = await scene.submit({
+      agent: ticking,
+      plan: 'PLAN.md',
+      caps: { usd: 1, tokens: 10_000 },
+    })
     await scene.ended(id)
-    const models = scene.doubles.asked.filter(({ loop, purpose }) => loop === id && purpose === 'agent')
-    assert.deepEqual(models.map(({ model }) => [model!.nanoUsdMax, model!.tokensMax]), [
-      [1_000_000_000, 10_000],
-      [999_999_500, 8_960],
-    ])
+    const models = scene.doubles.asked.filter(
+      ({ loop, purpose }) => loop === id && purpose === 'agent',
+    )
+    assert.deepEqual(
+      models.map(({ model }) => [model!.nanoUsdMax, model!.tokensMax]),
+      [
+        [1_000_000_000, 10_000],
+        [999_999_500, 8_960],
+      ],
+    )
   })
 
   test('what the agent printed can be read afterwards', async () => {
@@ -112,7 +150,10 @@ describe('spool', () => {
     const read = async (query: string) =>
       (await (await scene.call('GET', `/api/loops?limit=2${query}`)).json()) as Page<Loop>
     const first = await read('')
-    assert.deepEqual(first.items.map(({ id }) => id), ids.slice(0, 2))
+    assert.deepEqual(
+      first.items.map(({ id }) => id),
+      ids.slice(0, 2),
+    )
     assert.equal((await read(`&cursor=${first.cursor}`)).items[0]!.id, ids[2])
     await Promise.all(ids.map((id) => scene.ended(id)))
     assert.equal((await read('&state=running')).items.length, 0)
@@ -122,18 +163,28 @@ describe('spool', () => {
     const { id } = await scene.submit()
     const other = { org: 'other', sub: 'eve' }
     for (const path of ['', '/passes', '/events', '/output']) {
-      assert.equal((await scene.call('GET', `/api/loops/${id}${path}`, undefined, other)).status, 404)
+      assert.equal(
+        (await scene.call('GET', `/api/loops/${id}${path}`, undefined, other)).status,
+        404,
+      )
     }
     for (const verb of ['cancel', 'retry']) {
-      assert.equal((await scene.call('POST', `/api/loops/${id}/${verb}`, undefined, other)).status, 404)
+      assert.equal(
+        (await scene.call('POST', `/api/loops/${id}/${verb}`, undefined, other)).status,
+        404,
+      )
     }
-    const listed = (await (await scene.call('GET', '/api/loops', undefined, other)).json()) as Page<Loop>
+    const listed = (await (
+      await scene.call('GET', '/api/loops', undefined, other)
+    ).json()) as Page<Loop>
     assert.deepEqual(listed.items, [])
     assert.equal((await scene.ended(id)).ending, 'done')
   })
 
   test('a path on this machine needs the owner token', async () => {
-    const response = await scene.call('POST', '/api/loops', newLoop(scene.source), { channel: 'session' })
+    const response = await scene.call('POST', '/api/loops', newLoop(scene.source), {
+      channel: 'session',
+    })
     assert.equal(response.status, 403)
   })
 
@@ -142,7 +193,9 @@ describe('spool', () => {
   })
 
   test('the schema of the loop file is there for editors', async () => {
-    const schema = (await (await scene.call('GET', '/api/loops/schema')).json()) as { properties: object }
+    const schema = (await (await scene.call('GET', '/api/loops/schema')).json()) as {
+      properties: object
+    }
     assert.ok('gates' in schema.properties && 'promptFile' in schema.properties)
   })
 })

@@ -13,7 +13,10 @@ import { sweepFolder } from './sweep.ts'
 export async function startSpool(config: SpoolConfig, deps: RoleDeps): Promise<Role> {
   await using starting = new AsyncDisposableStack()
   const appFolder = config.appFolder ?? fileURLToPath(new URL('../../', import.meta.url))
-  const host: Programs = { app: appFolder.replace(/\/$/, ''), node: config.nodePath ?? process.execPath }
+  const host: Programs = {
+    app: appFolder.replace(/\/$/, ''),
+    node: config.nodePath ?? process.execPath,
+  }
   const written = new EventEmitter().setMaxListeners(config.followersMax)
   const onWritten = (loop: string) => void written.emit(loop)
   await sweepFolder(deps.db, deps.folder)

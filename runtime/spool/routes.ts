@@ -42,7 +42,9 @@ export function spoolRoutes(all: RouteDeps): Router {
     })
     .post('/api/loops', async (request, response) => {
       const loop = valid(parse(NewLoop, request.body))
-      response.status(201).json(await store(all, userOf(response), { loop, action: 'loop:create', retryOf: null }))
+      response
+        .status(201)
+        .json(await store(all, userOf(response), { loop, action: 'loop:create', retryOf: null }))
     })
     .get('/api/loops', async (request, response) => {
       response.json(await list(deps, userOf(response), request.query))
@@ -97,7 +99,12 @@ const toResource = (row: { id: string; org: string; user_id: string; spec: NewLo
 })
 
 /** A loop of another organisation is absent: whether it exists is nobody's business. */
-async function findAllowed({ db, access }: RoleDeps, claims: UserClaims, id: string, action: string): Promise<LoopRow> {
+async function findAllowed(
+  { db, access }: RoleDeps,
+  claims: UserClaims,
+  id: string,
+  action: string,
+): Promise<LoopRow> {
   const row = await db.maybeOne(findLoop(claims.org, id))
   if (!row) throw fault('loop/absent')
   access.assert(claims, action, toResource(row))
@@ -107,7 +114,11 @@ async function findAllowed({ db, access }: RoleDeps, claims: UserClaims, id: str
 type Submission = { loop: NewLoop; action: string; retryOf: string | null }
 
 /** Stored whole, or refused with every problem. */
-async function store(all: RouteDeps, claims: UserClaims, { loop, action, retryOf }: Submission): Promise<Loop> {
+async function store(
+  all: RouteDeps,
+  claims: UserClaims,
+  { loop, action, retryOf }: Submission,
+): Promise<Loop> {
   const { deps, slots, appFolder } = all
   const { sub: user, org } = claims
   const id = randomUUID()
@@ -120,7 +131,11 @@ async function store(all: RouteDeps, claims: UserClaims, { loop, action, retryOf
   return toLoop(await deps.db.one(findLoop(org, id)))
 }
 
-async function list({ db, access }: RoleDeps, claims: UserClaims, query: unknown): Promise<Page<Loop>> {
+async function list(
+  { db, access }: RoleDeps,
+  claims: UserClaims,
+  query: unknown,
+): Promise<Page<Loop>> {
   const { state = null, limit, cursor = null } = valid(parse(ListQuery, query))
   const rows = await db.any(listLoops({ org: claims.org, state, limit, cursor }))
   const seen = rows.filter((row) => access.decide(claims, 'loop:read', toResource(row)).allowed)
@@ -136,11 +151,18 @@ function following({ config, deps, written, stopping }: RouteDeps, find: Find) {
     const { after, follow } = valid(parse(EventsQuery, request.query))
     const mode = follow === '1' ? 'follow' : 'once'
     if (mode === 'follow' && followers >= config.followersMax) throw fault('loop/followers')
-    followers += 1
+    followers += mode === 'follow' ? 1 : 0
     try {
-      await sendEvents(response, { db: deps.db, written, stopping, loop: { id, name }, after, mode })
+      await sendEvents(response, {
+        db: deps.db,
+        written,
+        stopping,
+        loop: { id, name },
+        after,
+        mode,
+      })
     } finally {
-      followers -= 1
+      followers -= mode === 'follow' ? 1 : 0
     }
   }
 }

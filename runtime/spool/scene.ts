@@ -34,7 +34,12 @@ export type Scene = AsyncDisposable & {
   start(config?: Partial<SpoolConfig>): Promise<Role>
   stop(): Promise<void>
   url(): URL
-  call(method: string, path: string, body?: unknown, claims?: Partial<UserClaims>): Promise<Response>
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    claims?: Partial<UserClaims>,
+  ): Promise<Response>
   submit(loop?: Partial<NewLoopInput>, claims?: Partial<UserClaims>): Promise<Loop>
   loop(id: string): Promise<Loop>
   passes(id: string): Promise<Pass[]>
@@ -47,7 +52,10 @@ export async function startScene(): Promise<Scene> {
   await using starting = new AsyncDisposableStack()
   const postgres = starting.use(await startPostgres())
   const doubles = starting.use(await startDoubles())
-  const urls = new Map<RoleName, URL>([['weaver', doubles.weaver], ['proxy', doubles.proxy]])
+  const urls = new Map<RoleName, URL>([
+    ['weaver', doubles.weaver],
+    ['proxy', doubles.proxy],
+  ])
   const deps = starting.use(await createTestDeps('spool', { postgres, urls }))
   const source = createSource()
   starting.defer(() => rmSync(source, { recursive: true, force: true }))
@@ -70,7 +78,12 @@ export async function startScene(): Promise<Scene> {
   const read = async <T>(path: string): Promise<T> => (await (await call('GET', path)).json()) as T
   const owned = starting.move()
   const scene: Scene = {
-    postgres, doubles, deps, source, stop, call,
+    postgres,
+    doubles,
+    deps,
+    source,
+    stop,
+    call,
     url: () => role!.url,
     async start(config) {
       role = await startSpool({ ...testConfig, ...config }, deps)
@@ -86,7 +99,10 @@ export async function startScene(): Promise<Scene> {
     passes: (id) => read(`/api/loops/${id}/passes`),
     async events(id) {
       const text = await (await call('GET', `/api/loops/${id}/events`)).text()
-      return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as LoopEvent)
+      return text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as LoopEvent)
     },
     async ended(id) {
       return until(async () => {

@@ -29,7 +29,12 @@ describe('a loop is refused, and nothing is stored', () => {
   })
 
   const refuse = async (loop: object, claims = {}): Promise<Refusal> => {
-    const response = await scene.call('POST', '/api/loops', { ...newLoop(scene.source), ...loop }, claims)
+    const response = await scene.call(
+      'POST',
+      '/api/loops',
+      { ...newLoop(scene.source), ...loop },
+      claims,
+    )
     assert.equal(response.status, 400)
     const [stored] = await scene.postgres.query('select count(*)::int as count from spool.loops')
     assert.equal(stored!['count'], 0)
@@ -38,7 +43,12 @@ describe('a loop is refused, and nothing is stored', () => {
 
   for (const [title, loop, path, message] of [
     ['an unknown key', { colour: 'red' }, 'colour', /Unknown key/],
-    ['an unknown key inside a gate', { gates: [{ name: 'a', command: 'b', retries: 1 }] }, 'gates.0.retries', /Unknown key/],
+    [
+      'an unknown key inside a gate',
+      { gates: [{ name: 'a', command: 'b', retries: 1 }] },
+      'gates.0.retries',
+      /Unknown key/,
+    ],
     ['no gate', { gates: [] }, 'gates', /at least one gate/],
     ['a negative cap', { caps: { usd: -1 } }, 'caps.usd', />0/],
     ['a cap of no pass', { caps: { iterations: 0 } }, 'caps.iterations', />=1/],
@@ -46,13 +56,23 @@ describe('a loop is refused, and nothing is stored', () => {
     ['an empty model', { model: '' }, 'model', /./],
     ['an unknown agent', { agent: 'nobody' }, 'agent', /./],
     ['an agent that is not installed', { agent: 'pi' }, 'agent', /Install @earendil/],
-    ['a repository that is absent', { repository: '/nowhere/at-all' }, 'repository', /Nothing is at/],
+    [
+      'a repository that is absent',
+      { repository: '/nowhere/at-all' },
+      'repository',
+      /Nothing is at/,
+    ],
     ['a folder that is no repository', { repository: plain }, 'repository', /no git repository/],
     ['a file', { repository: join(plain, 'file') }, 'repository', /no folder/],
     ['a repository without a commit', { repository: empty }, 'ref', /commit something/],
     ['an ext:: URL', { repository: 'ext::sh -c touch% /tmp/owned' }, 'repository', /absolute path/],
     ['a file URL', { repository: 'file:///etc' }, 'repository', /absolute path/],
-    ['a URL with a password', { repository: 'https://me:secret@example.org/x.git' }, 'repository', /password/],
+    [
+      'a URL with a password',
+      { repository: 'https://me:secret@example.org/x.git' },
+      'repository',
+      /password/,
+    ],
     ['a ref that looks like an option', { ref: '--upload-pack=x' }, 'ref', /hyphen/],
     ['a branch that is absent', { ref: 'nowhere' }, 'ref', /no such branch/],
     ['a ref that walks', { ref: 'a/../b' }, 'ref', /./],
@@ -60,29 +80,62 @@ describe('a loop is refused, and nothing is stored', () => {
     ['a plan outside of the repository', { plan: '../x.md' }, 'plan', /without \.\./],
     ['a plan inside of .git', { plan: '.git/config' }, 'plan', /\.git/],
     ['a result that is checked out', { result: 'main' }, 'result', /checked out/],
-    ['a result that is checked out in another work tree', { result: 'stood-on' }, 'result', /checked out/],
-    ['a result with commits of its own', { result: 'ahead' }, 'result', /commits that the start lacks/],
+    [
+      'a result that is checked out in another work tree',
+      { result: 'stood-on' },
+      'result',
+      /checked out/,
+    ],
+    [
+      'a result with commits of its own',
+      { result: 'ahead' },
+      'result',
+      /commits that the start lacks/,
+    ],
     ['a result below a branch', { result: 'ahead/x' }, 'result', /clashes with the branch ahead/],
     ['a result above a branch', { result: 'taken' }, 'result', /clashes with the branch taken/],
     ['a result that git takes for no name', { result: 'a/.b' }, 'result', /no such branch name/],
-    ['a prompt that no argument holds', { agent: { command: ['x', '{{prompt}}'], wire: 'anthropic' }, prompt: 'a'.repeat(130_000) }, 'agent.command', /too long/],
+    [
+      'a prompt that no argument holds',
+      { agent: { command: ['x', '{{prompt}}'], wire: 'anthropic' }, prompt: 'a'.repeat(130_000) },
+      'agent.command',
+      /too long/,
+    ],
   ] as const) {
     test(title, async () => {
       writeFileSync(join(plain, 'file'), '')
       const { code, problems } = await refuse(loop)
       assert.equal(code, 'loop/invalid')
-      assert.deepEqual(problems.map((problem) => problem.path), [path])
+      assert.deepEqual(
+        problems.map((problem) => problem.path),
+        [path],
+      )
       assert.match(problems[0]!.message, message)
     })
   }
 
   test('every problem is told at once, with path, value and fix', async () => {
     const { problems } = await refuse({ ref: 'nowhere', result: 'a/.b', agent: 'pi' })
-    assert.deepEqual(problems.map(({ path, value }) => [path, value]), [
-      ['agent', '"pi"'], ['result', '"a/.b"'], ['ref', '"nowhere"'],
+    assert.deepEqual(
+      problems.map(({ path, value }) => [path, value]),
+      [
+        ['agent', '"pi"'],
+        ['result', '"a/.b"'],
+        ['ref', '"nowhere"'],
+      ],
+    )
+    const { problems: shapes } = await refuse({
+      gates: [],
+      caps: { usd: -1 },
+      model: '',
+      colour: 1,
+    })
+    assert.deepEqual(shapes.map(({ path }) => path).sort(), [
+      'caps.usd',
+      'colour',
+      'gates',
+      'model',
     ])
-    const { problems: shapes } = await refuse({ gates: [], caps: { usd: -1 }, model: '', colour: 1 })
-    assert.deepEqual(shapes.map(({ path }) => path).sort(), ['caps.usd', 'colour', 'gates', 'model'])
   })
 
   test('a shallow clone', async () => {
@@ -95,11 +148,36 @@ describe('a loop is refused, and nothing is stored', () => {
   })
 
   for (const [title, loop, path, message] of [
-    ['no walls, for somebody who is not the owner', { repository: 'https://192.0.2.1/x' }, 'isolation', /owner's token/],
-    ['a private address', { repository: 'http://127.0.0.1:1/x', isolation: 'namespaces' }, 'repository', /127\.0\.0\.1/],
-    ['a cloud\'s metadata address', { repository: 'http://169.254.169.254/x', isolation: 'namespaces' }, 'repository', /169\.254/],
-    ['a private address of IPv6', { repository: 'http://[fd00::1]/x', isolation: 'namespaces' }, 'repository', /fd00/],
-    ['the key of this machine', { repository: 'ssh://git@github.com/x', isolation: 'namespaces' }, 'repository', /own key/],
+    [
+      'no walls, for somebody who is not the owner',
+      { repository: 'https://192.0.2.1/x' },
+      'isolation',
+      /owner's token/,
+    ],
+    [
+      'a private address',
+      { repository: 'http://127.0.0.1:1/x', isolation: 'namespaces' },
+      'repository',
+      /127\.0\.0\.1/,
+    ],
+    [
+      "a cloud's metadata address",
+      { repository: 'http://169.254.169.254/x', isolation: 'namespaces' },
+      'repository',
+      /169\.254/,
+    ],
+    [
+      'a private address of IPv6',
+      { repository: 'http://[fd00::1]/x', isolation: 'namespaces' },
+      'repository',
+      /fd00/,
+    ],
+    [
+      'the key of this machine',
+      { repository: 'ssh://git@github.com/x', isolation: 'namespaces' },
+      'repository',
+      /own key/,
+    ],
   ] as const) {
     test(`from a member: ${title}`, async () => {
       const { problems } = await refuse(loop, { channel: 'key', role: 'member' })
@@ -116,7 +194,12 @@ describe('a loop is refused, and nothing is stored', () => {
 
   test('a body that is no JSON', async () => {
     const response = await fetch(new URL('/api/loops', scene.url()), {
-      method: 'POST', body: '{', headers: { 'content-type': 'application/json', authorization: `Bearer ${await scene.deps.tokenFor({ kind: 'user', sub: 'owner', org: 'default', role: 'owner', channel: 'owner-token' })}` },
+      method: 'POST',
+      body: '{',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${await scene.deps.tokenFor({ kind: 'user', sub: 'owner', org: 'default', role: 'owner', channel: 'owner-token' })}`,
+      },
     })
     assert.equal(response.status, 400)
   })

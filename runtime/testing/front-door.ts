@@ -39,7 +39,6 @@ export type FrontDoor = AsyncDisposable & {
 export async function startFrontDoor(overrides: Partial<AuthConfig> = {}): Promise<FrontDoor> {
   await using starting = new AsyncDisposableStack()
   const postgres = starting.use(await startPostgres())
-  await postgres.query('grant create on database treadle to auth') // WORKAROUND
   let offsetMs = 0
   const urls = new Map<RoleName, URL>()
   const now = () => new Date(Date.now() + offsetMs)

@@ -22,7 +22,6 @@ describe('threads', () => {
 
   before(async () => {
     postgres = owned.use(await startPostgres())
-    await postgres.query('grant create on database treadle to threads')
     deps = owned.use(await createTestDeps('threads', { postgres, now: () => new Date(clock) }))
     const config = { port: 0, retentionMs: 30 * dayMs, sweepMs: 50 }
     url = owned.use(await startThreads(config, deps)).url
@@ -163,23 +162,25 @@ describe('threads', () => {
       authorization: `Bearer ${await deps.tokenFor(serviceClaims('proxy'))}`,
       'content-type': 'application/json',
     }
-    // Twice as many as there is room for: whichever come first, eight hold on.
+    let refused = 0
     const open = Array.from({ length: 16 }, () =>
-      request(new URL('/internal/turns', url), { method: 'POST', headers }).on('error', () => {}),
+      request(new URL('/internal/turns', url), { method: 'POST', headers })
+        .on('error', () => {}) // Cut below.
+        .on('response', ({ statusCode }) => {
+          if (statusCode === 503) refused += 1
+        }),
     )
-    const statusBecomes = async (expected: number) => {
-      for (let tried = 0; tried < 100; tried += 1) {
-        const response = await send(nthTurn('crowded', 1))
-        await response.text()
-        if (response.status === expected) return
-        await sleep(20)
-      }
-      assert.fail(`no turn was answered with ${expected}`)
-    }
     for (const one of open) one.write('{')
-    await statusBecomes(503)
+    for (let tried = 0; tried < 500 && refused < 8; tried += 1) await sleep(20)
+    assert.equal(refused, 8)
+    assert.equal((await send(nthTurn('crowded', 1))).status, 503)
     for (const one of open) one.destroy()
-    await statusBecomes(200)
+    let { status } = await send(nthTurn('crowded', 1))
+    for (let tried = 0; tried < 100 && status !== 200; tried += 1) {
+      await sleep(20)
+      status = (await send(nthTurn('crowded', 1))).status
+    }
+    assert.equal(status, 200)
   })
 
   test('a side request leaves the conversation as it is', async () => {
@@ -237,27 +238,6 @@ describe('threads', () => {
       )
       assert.equal(stored.thread === null, n >= 200)
     }
-  })
-
-  test('hostile text is stored, in every field that can hold it', async () => {
-    const bad = `a\0b\ud800c \u0002 ' "; drop table threads.threads; --`
-    const turn = newTurn('bad\0\udfff', [{ role: 'user', content: bad }], bad, {
-      call: `bad\0${'x'.repeat(5_000)}`,
-      loop: 'l\0',
-      model: 'm\ud800',
-      answer: { text: bad, toolCalls: [{ id: 'i\0', name: 'n\0', input: '\0' }] },
-    })
-    const { thread } = await store(turn)
-    const { items } = await threadOf(thread)
-    const kept = `a\ufffdb\ufffdc \u0002 ' "; drop table threads.threads; --`
-    assert.deepEqual(
-      items.slice(1).map(({ text, tool }) => [text, tool?.name]),
-      [
-        [kept, undefined],
-        [kept, undefined],
-        ['\ufffd', 'n\ufffd'],
-      ],
-    )
   })
 
   test('text that fills the search index is stored', async () => {
@@ -327,78 +307,6 @@ describe('threads', () => {
     )
     assert.equal(rest.cursor, null)
     assert.ok((await read<Page<Thread>>('/api/threads?limit=200')).items.length > 5)
-  })
-
-  test('another organisation sees nothing', async () => {
-    const { thread } = await store(nthTurn('private', 1))
-    const stranger = userClaims({ sub: 'eve', org: 'other' })
-    assert.equal((await ask(stranger, `/api/threads/${thread}`)).status, 404)
-    assert.deepEqual((await read<Page<Thread>>('/api/threads', stranger)).items, [])
-    assert.deepEqual(
-      (await read<Page<Thread>>(`/api/threads?cursor=${thread}`, stranger)).items,
-      [],
-    )
-    assert.deepEqual((await read<Page<Thread>>('/api/threads/search?q=answer', stranger)).items, [])
-  })
-
-  test('a member reads own threads alone', async () => {
-    const mine = await store(nthTurn('mine', 1, { user: 'ann', loop: 'members' }))
-    const theirs = await store(nthTurn('theirs', 1, { user: 'bob', loop: 'members' }))
-    const ann = userClaims({ sub: 'ann', role: 'member', channel: 'session' })
-    const listed = await read<Page<Thread>>('/api/threads?loop=members', ann)
-    assert.deepEqual(
-      listed.items.map(({ id }) => id),
-      [mine.thread],
-    )
-    const hits = await read<Page<{ thread: Thread }>>('/api/threads/search?q=answer', ann)
-    assert.deepEqual([...new Set(hits.items.map(({ thread }) => thread.user))], ['ann'])
-    assert.equal((await ask(ann, `/api/threads/${mine.thread}`)).status, 200)
-    assert.equal((await ask(ann, `/api/threads/${theirs.thread}`)).status, 403)
-  })
-
-  for (const [title, claims, status] of [
-    ['a person', userClaims(), 403],
-    ['another role', serviceClaims('spool'), 403],
-  ] as [string, Claims, number][]) {
-    test(`a turn from ${title} is refused`, async () => {
-      assert.equal((await ask(claims, '/internal/turns', nthTurn('refused', 1))).status, status)
-    })
-  }
-
-  test('nobody reads without a token, and a role is no reader', async () => {
-    assert.equal((await fetch(new URL('/api/threads', url))).status, 401)
-    assert.equal((await ask(serviceClaims('proxy'), '/api/threads')).status, 403)
-  })
-
-  for (const path of [
-    '/api/threads?limit=0',
-    '/api/threads?limit=x',
-    '/api/threads?colour=red',
-    '/api/threads?loop=a&loop=b',
-    '/api/threads/search',
-    '/api/threads/search?q=',
-    '/api/threads/search?q=x&cursor=9999999',
-    '/api/threads/x?cursor=-5',
-  ]) {
-    test(`${path} is refused with what is wrong`, async () => {
-      const response = await ask(userClaims(), path)
-      assert.equal(response.status, 400)
-      const { code, problems } = (await response.json()) as { code: string; problems: unknown[] }
-      assert.equal(code, 'threads/invalid')
-      assert.equal(problems.length, 1)
-    })
-  }
-
-  test('a turn of another shape is refused', async () => {
-    const response = await ask(serviceClaims('proxy'), '/internal/turns', { call: 'x' })
-    assert.equal(response.status, 400)
-    assert.equal(((await response.json()) as { code: string }).code, 'threads/invalid')
-  })
-
-  test('an id that nobody has is absent', async () => {
-    for (const id of ['never', '%00', "'"]) {
-      assert.equal((await ask(userClaims(), `/api/threads/${id}`)).status, 404)
-    }
   })
 
   test('while PostgreSQL is away a turn is refused for now, and stored when it is back', async () => {

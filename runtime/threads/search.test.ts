@@ -26,7 +26,6 @@ describe('search', () => {
 
   before(async () => {
     const postgres = owned.use(await startPostgres())
-    await postgres.query('grant create on database treadle to threads')
     const deps = owned.use(await createTestDeps('threads', { postgres }))
     url = owned.use(await startThreads({ port: 0, retentionMs: 1e12, sweepMs: 60_000 }, deps)).url
     reader = { authorization: `Bearer ${await deps.tokenFor(userClaims())}` }
@@ -105,7 +104,7 @@ describe('search', () => {
       ['parseDuration', 'Look at <parseDuration> in'],
       ['units.ts', 'kernel/<units>.<ts>,'],
       ['tests', '<tests> were'],
-      ['Größe', 'Die <Größe> der'],
+      ['Größe', '<Größe> der'],
     ] as const) {
       const { excerpt } = (await search(query)).items[0]!
       const shown = excerpt.replaceAll('\u0002', '<').replaceAll('\u0003', '>')

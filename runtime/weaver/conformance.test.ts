@@ -91,7 +91,7 @@ for (const backend of ['bubblewrap', 'unshare'] as const) {
         await weaver.call('GET', `/api/sandboxes/${sandbox.id}`)
       ).json()) as Sandbox
       assert.deepEqual([shown.state, shown.endReason], ['ended', 'deleted'])
-      assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['etc'])
+      assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['code-cache', 'etc'])
       assert.deepEqual(readdirSync(weaver.config.runFolder), [])
       assert.equal(existsSync(`/sys/fs/cgroup/pids/treadle-${sandbox.id}`), false)
       assert.equal(

@@ -43,7 +43,7 @@ for (const backend of ['bubblewrap', 'unshare'] as const) {
     await weaver.restart()
     const shown = (await (await weaver.call('GET', `/api/sandboxes/${left.id}`)).json()) as Sandbox
     assert.deepEqual([shown.state, shown.endReason], ['ended', 'lost'])
-    assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['etc'])
+    assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['code-cache', 'etc'])
     assert.deepEqual(readdirSync(weaver.config.runFolder), [])
     assert.deepEqual(
       left.cgroups.filter((folder) => existsSync(folder)),
@@ -78,7 +78,7 @@ test('a sandbox whose daemon vanishes is told as lost, and cleared up', async ()
     shown = (await (await weaver.call('GET', `/api/sandboxes/${id}`)).json()) as Sandbox
   } while (shown.state !== 'ended')
   assert.equal(shown.endReason, 'lost')
-  assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['etc'])
+  assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['code-cache', 'etc'])
 })
 
 function processesOf(uid: number) {

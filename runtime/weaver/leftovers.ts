@@ -12,7 +12,7 @@ export async function endLeftovers({
   config,
   log,
   now,
-}: Omit<SandboxesDeps, 'sign'>): Promise<void> {
+}: Omit<SandboxesDeps, 'sign' | 'uids'>): Promise<void> {
   for (const row of await db.any(listLeftovers())) {
     await backend.remove(
       { ...backend.place(row.id, row.uid), cgroups: row.cgroups },

@@ -57,7 +57,7 @@ for (const { backend, cgroups, limits } of rows) {
     async function assertGone(id: string) {
       await weaver.remove(id)
       assert.deepEqual(processesOf(weaver), [])
-      assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['etc'])
+      assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['code-cache', 'etc'])
       assert.equal(existsSync(`/sys/fs/cgroup/pids/treadle-${id}`), false)
     }
 

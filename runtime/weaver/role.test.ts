@@ -120,7 +120,7 @@ describe('weaver', () => {
     )
     assert.ok(Number(output.split('\n')[0]) >= weaver.config.uidBase)
     await weaver.remove(id)
-    assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['etc'])
+    assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['code-cache', 'etc'])
   })
 
   test('ends a sandbox that is overdue', async () => {

@@ -8,6 +8,8 @@ import { weaverRoutes } from './routes.ts'
 import { createSandboxes } from './sandboxes.ts'
 import { startSweep, startWatch } from './sweep.ts'
 import { handleTerminals } from './terminal.ts'
+import { createUids, noUids } from './uids.ts'
+import { startWarmUp } from './warm-up.ts'
 
 export type WeaverDeps = RoleDeps & { sign: Signer }
 
@@ -16,8 +18,10 @@ export async function startWeaver(config: WeaverConfig, deps: WeaverDeps): Promi
   await using starting = new AsyncDisposableStack()
   const backend = await createBackend(config, deps.folder)
   await endLeftovers({ ...deps, config, backend })
-  const sandboxes = starting.use(createSandboxes({ ...deps, config, backend }))
+  const uids = backend.host.isRoot ? createUids(config.uidBase, config.uidCount) : noUids
+  const sandboxes = starting.use(createSandboxes({ ...deps, config, backend, uids }))
   const all = { ...deps, config, sandboxes }
+  starting.use(startWarmUp({ ...deps, backend, uids }))
   starting.use(startWatch(all))
   starting.use(startSweep(all))
   const { url, server } = starting.use(await listen(weaverRoutes(all), 0, deps.log))

@@ -12,13 +12,14 @@ import { fault } from './errors.ts'
 import { createPool } from './pool.ts'
 import { toSandbox } from './sandbox.ts'
 import { insertStarting, setEnded, setProcess, setReady, setWarm } from './sql/sandboxes.ts'
-import { createUids, noUids } from './uids.ts'
+import type { Uids } from './uids.ts'
 import { type Cut, emptyFigures, lookAtProcesses, planCut } from './watchdog.ts'
 
 export type SandboxesDeps = Pick<RoleDeps, 'db' | 'log' | 'now'> & {
   config: WeaverConfig
   backend: Backend
   sign: Signer
+  uids: Uids
 }
 export type Sandboxes = AsyncDisposable & {
   /** A warm one when there is, else a new one. It is ready: measured and activated. */
@@ -32,9 +33,8 @@ export type Sandboxes = AsyncDisposable & {
 }
 
 export function createSandboxes(deps: SandboxesDeps): Sandboxes {
-  const { config, backend, db, log, now } = deps
+  const { config, backend, db, log, now, uids } = deps
   const entries = new Map<string, Entry>()
-  const uids = backend.host.isRoot ? createUids(config.uidBase, config.uidCount) : noUids
   const deadline = () => new Date(now().getTime() + config.lifeMsMax)
   const activation: ActivateDeps = { config, sign: deps.sign }
   const pool = createPool({ config, log, make: makeWarm, count: () => entries.size })

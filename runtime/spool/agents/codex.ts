@@ -7,7 +7,13 @@ export const codexEntry = 'node_modules/@openai/codex/bin/codex.js'
 /** codex, on the Responses wire. */
 export const codex = ({ loop, programs: { node, app } }: Task): Profile => ({
   argv: withPromptAsInput(
-    node, `${app}/${codexEntry}`, 'exec', '--strict-config', '--skip-git-repo-check', '--ephemeral', '-',
+    node,
+    `${app}/${codexEntry}`,
+    'exec',
+    '--strict-config',
+    '--skip-git-repo-check',
+    '--ephemeral',
+    '-',
   ),
   env: {},
   files: [{ path: '.codex/config.toml', content: toConfig(loop.model) }],

@@ -11,13 +11,29 @@ const outputTokensMax = 32_000
 /** pi: Messages for models that speak it, else chat. A repository's own `.pi` folder is not trusted. */
 export const pi = ({ loop, programs: { node, app } }: Task): Profile => ({
   argv: withPromptAsInput(
-    node, `${app}/${piEntry}`, '--print', '--mode', 'json', '--offline', '--no-session', '--no-approve',
-    '--provider', 'treadle', '--model', loop.model,
+    node,
+    `${app}/${piEntry}`,
+    '--print',
+    '--mode',
+    'json',
+    '--offline',
+    '--no-session',
+    '--no-approve',
+    '--provider',
+    'treadle',
+    '--model',
+    loop.model,
   ),
   env: { PI_OFFLINE: '1', PI_TELEMETRY: '0', PI_SKIP_VERSION_CHECK: '1' },
   files: [
-    { path: '.pi/agent/settings.json', content: JSON.stringify({ retry: { maxRetries: retriesMax } }) },
-    { path: '.pi/agent/models.json', content: JSON.stringify({ providers: { treadle: toProvider(loop.model) } }) },
+    {
+      path: '.pi/agent/settings.json',
+      content: JSON.stringify({ retry: { maxRetries: retriesMax } }),
+    },
+    {
+      path: '.pi/agent/models.json',
+      content: JSON.stringify({ providers: { treadle: toProvider(loop.model) } }),
+    },
   ],
 })
 

@@ -6,10 +6,18 @@ export const promptPath = '.treadle/prompt.md'
 
 /** Runs a program with the prompt on its standard input; output and errors stay on the terminal. */
 export const withPromptAsInput = (...argv: string[]): string[] => [
-  '/bin/sh', '-c', `exec "$@" < "$HOME/${promptPath}"`, 'agent', ...argv,
+  '/bin/sh',
+  '-c',
+  `exec "$@" < "$HOME/${promptPath}"`,
+  'agent',
+  ...argv,
 ]
 
 /** Runs a program with the prompt's path as its last argument. */
 export const withPromptFile = (...argv: string[]): string[] => [
-  '/bin/sh', '-c', `exec "$@" "$HOME/${promptPath}"`, 'agent', ...argv,
+  '/bin/sh',
+  '-c',
+  `exec "$@" "$HOME/${promptPath}"`,
+  'agent',
+  ...argv,
 ]

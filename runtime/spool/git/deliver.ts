@@ -16,7 +16,9 @@ const never = '0'.repeat(40) // For update-ref: the ref must not exist yet.
 export async function deliver(work: Work, source: Source, result: Result): Promise<Delivered> {
   try {
     const reason =
-      source.kind === 'local' ? await toPath(work, source, result) : await toUrl(work, source, result)
+      source.kind === 'local'
+        ? await toPath(work, source, result)
+        : await toUrl(work, source, result)
     return reason ? { reason } : { branch: result.branch }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
@@ -24,7 +26,11 @@ export async function deliver(work: Work, source: Source, result: Result): Promi
   }
 }
 
-async function toPath(work: Work, source: LocalSource, { base, sha, branch }: Result): Promise<string | undefined> {
+async function toPath(
+  work: Work,
+  source: LocalSource,
+  { base, sha, branch }: Result,
+): Promise<string | undefined> {
   const options = atSource(source, work.signal)
   const ref = `refs/heads/${branch}`
   const old = await findCommit(options, ref)
@@ -44,7 +50,11 @@ async function send(work: Work, source: LocalSource, revisions: string): Promise
   const args = ['pack-objects', '--revs', '--stdout', '-q']
   const from = { repository: work.path, msMax: packMs, signal: work.signal, input: revisions }
   await streamGit(args, from, (pack) =>
-    git(['index-pack', '--stdin', '--strict'], { ...atSource(source, work.signal), msMax: packMs, input: pack }),
+    git(['index-pack', '--stdin', '--strict'], {
+      ...atSource(source, work.signal),
+      msMax: packMs,
+      input: pack,
+    }),
   )
 }
 
@@ -60,16 +70,27 @@ export async function isAncestor(source: LocalSource, old: string, sha: string):
 }
 
 /** Without force, so the other side refuses what is no fast-forward. */
-async function toUrl(work: Work, source: RemoteSource, { sha, branch }: Result): Promise<undefined> {
+async function toUrl(
+  work: Work,
+  source: RemoteSource,
+  { sha, branch }: Result,
+): Promise<undefined> {
   const args = ['push', '--quiet', '--no-verify', '--end-of-options', source.url]
   await git([...args, `${sha}:refs/heads/${branch}`], overWire(source, work.path, work.signal))
 }
 
 /** The result as a file, for a result that found no other place. */
-export async function bundleResult(work: Work, { base, sha, branch }: Result, file: string): Promise<void> {
+export async function bundleResult(
+  work: Work,
+  { base, sha, branch }: Result,
+  file: string,
+): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const options = { repository: work.path, msMax: packMs, signal: work.signal }
   await git(['update-ref', `refs/heads/${branch}`, sha], options)
-  await git(['bundle', 'create', '--quiet', `${file}.new`, `^${base}`, `refs/heads/${branch}`], options)
+  await git(
+    ['bundle', 'create', '--quiet', `${file}.new`, `^${base}`, `refs/heads/${branch}`],
+    options,
+  )
   await rename(`${file}.new`, file)
 }

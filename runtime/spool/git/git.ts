@@ -113,7 +113,11 @@ export async function streamGit(
 }
 
 /** All parts of one child; the first failure kills it, so that none is left behind. */
-async function settle<const T extends readonly Promise<unknown>[]>(child: Child, options: GitOptions, parts: T) {
+async function settle<const T extends readonly Promise<unknown>[]>(
+  child: Child,
+  options: GitOptions,
+  parts: T,
+) {
   try {
     return await Promise.all(parts)
   } catch (error) {

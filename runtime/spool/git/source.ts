@@ -41,10 +41,17 @@ async function openPath(repository: string): Promise<LocalSource> {
 async function openUrl(repository: string, reach: Reach): Promise<RemoteSource> {
   const url = URL.canParse(repository) ? new URL(repository) : undefined
   const protocol = url?.protocol.slice(0, -1)
-  if (!url || !isProtocol(protocol)) throw fault('source/gone', { say: `${repository} is no http(s) or ssh URL.` })
-  if (url.password) throw fault('source/gone', { say: 'Its URL holds a password, which would be stored in clear.' })
+  if (!url || !isProtocol(protocol))
+    throw fault('source/gone', { say: `${repository} is no http(s) or ssh URL.` })
+  if (url.password)
+    throw fault('source/gone', { say: 'Its URL holds a password, which would be stored in clear.' })
   const settings = reach === 'public' ? await pinned(url, protocol) : []
-  return { kind: 'remote', url: repository, protocol, settings: ['http.followRedirects=false', ...settings] }
+  return {
+    kind: 'remote',
+    url: repository,
+    protocol,
+    settings: ['http.followRedirects=false', ...settings],
+  }
 }
 
 const isProtocol = (text: string | undefined): text is Protocol =>
@@ -53,13 +60,18 @@ const isProtocol = (text: string | undefined): text is Protocol =>
 /** Checks every address of the host, and holds git to the one that was checked (DNS rebinding). */
 async function pinned(url: URL, protocol: Protocol): Promise<string[]> {
   if (protocol === 'ssh') {
-    throw fault('source/gone', { say: "An ssh URL uses this machine's own key, so it needs the owner's token." })
+    throw fault('source/gone', {
+      say: "An ssh URL uses this machine's own key, so it needs the owner's token.",
+    })
   }
   const addresses = await resolveHost(url).catch((cause: Error) => {
     throw fault('source/gone', { cause, say: cause.message })
   })
   const hidden = addresses.find((address) => !isPublicAddress(address))
-  if (hidden) throw fault('source/gone', { say: `${url.hostname} is ${hidden}, which needs the owner's token.` })
+  if (hidden)
+    throw fault('source/gone', {
+      say: `${url.hostname} is ${hidden}, which needs the owner's token.`,
+    })
   const port = url.port || (protocol === 'https' ? '443' : '80')
   const address = addresses[0]!.includes(':') ? `[${addresses[0]}]` : addresses[0]
   return [`http.curloptResolve=${url.hostname}:${port}:${address}`]
@@ -73,7 +85,11 @@ export const atSource = ({ path, as }: LocalSource, signal?: AbortSignal): GitOp
   signal,
 })
 
-export const overWire = ({ protocol, settings }: RemoteSource, repository: string, signal?: AbortSignal): GitOptions => ({
+export const overWire = (
+  { protocol, settings }: RemoteSource,
+  repository: string,
+  signal?: AbortSignal,
+): GitOptions => ({
   repository,
   msMax: packMs,
   protocols: [protocol],
@@ -105,13 +121,19 @@ async function cloneLocal(work: Work, source: LocalSource, ref: string): Promise
 async function cloneRemote(work: Work, source: RemoteSource, ref: string): Promise<void> {
   const spec = `+${ref}:${refOf(work.loop, 'base')}`
   const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules']
-  await git([...args, '--end-of-options', source.url, spec], overWire(source, work.path, work.signal))
+  await git(
+    [...args, '--end-of-options', source.url, spec],
+    overWire(source, work.path, work.signal),
+  )
 }
 
 export type RemoteRef = { sha: string; ref: string }
 
 /** What a remote has under a name: as HEAD, branch, or tag. */
-export async function listRemote(source: RemoteSource, names: readonly string[]): Promise<RemoteRef[]> {
+export async function listRemote(
+  source: RemoteSource,
+  names: readonly string[],
+): Promise<RemoteRef[]> {
   const args = ['ls-remote', '--quiet', '--end-of-options', source.url, ...names]
   const { exit, output, errors } = await tryGit(args, { ...overWire(source, '/'), msMax: lookMs })
   if (exit !== 0) throw fault('source/gone', { say: errors.split('\n').at(-1) ?? '' })

@@ -16,10 +16,17 @@ const longMs = 600_000 // Packing or checking a gigabyte takes about a minute he
 
 export const refOf = (loop: string, name: string) => `refs/treadle/${loop}/${name}`
 
-const at = ({ path, signal }: Work, msMax = shortMs): GitOptions => ({ repository: path, msMax, signal })
+const at = ({ path, signal }: Work, msMax = shortMs): GitOptions => ({
+  repository: path,
+  msMax,
+  signal,
+})
 
 /** Makes the repository whole or not at all: `fill` works on a folder that gets its name at the end. */
-export async function createWork(work: Work, fill: (unfinished: Work) => Promise<void>): Promise<void> {
+export async function createWork(
+  work: Work,
+  fill: (unfinished: Work) => Promise<void>,
+): Promise<void> {
   const unfinished = { ...work, path: `${work.path}.new` }
   await rm(unfinished.path, { recursive: true, force: true })
   await mkdir(unfinished.path, { recursive: true, mode: 0o700 })
@@ -41,24 +48,36 @@ const strict = {
 /** Takes a pack in; every object is checked, and each must find what it names. */
 export async function takePack(work: Work, pack: Readable, checks: Checks): Promise<void> {
   const limit = `--max-input-size=${repositoryBytesMax}`
-  await git(['index-pack', '--stdin', '--fix-thin', strict[checks], limit], { ...at(work, longMs), input: pack })
+  await git(['index-pack', '--stdin', '--fix-thin', strict[checks], limit], {
+    ...at(work, longMs),
+    input: pack,
+  })
 }
 
 /**
  * Takes over what a sandbox made: one commit on `base`, under a quarantine ref until the caller moves the work ref.
  * **Security.** The bundle is hostile until proved otherwise: guarded by git/work.test.ts.
  */
-export async function takeBundle(work: Work, file: string, sha: string, base: string): Promise<void> {
+export async function takeBundle(
+  work: Work,
+  file: string,
+  sha: string,
+  base: string,
+): Promise<void> {
   const head = await readBundleHead(file)
   if (!head) throw fault('work/refused', { say: 'It is no git bundle.' })
-  if (!head.refs.some((ref) => ref.sha === sha)) throw fault('work/refused', { say: `It lacks ${sha}.` })
+  if (!head.refs.some((ref) => ref.sha === sha))
+    throw fault('work/refused', { say: `It lacks ${sha}.` })
   if (head.prerequisites.some((needed) => needed !== base)) {
     throw fault('work/refused', { say: 'It builds on a commit that this loop has not.' })
   }
   const pack = createReadStream(file, { start: head.packOffset })
   await refusing(() => takePack(work, pack, 'all'))
-  const parents = await refusing(() => git(['rev-list', '--parents', '-n', '1', sha, '--'], at(work)))
-  if (parents !== `${sha} ${base}`) throw fault('work/refused', { say: 'It is not one commit on its base.' })
+  const parents = await refusing(() =>
+    git(['rev-list', '--parents', '-n', '1', sha, '--'], at(work)),
+  )
+  if (parents !== `${sha} ${base}`)
+    throw fault('work/refused', { say: 'It is not one commit on its base.' })
   await setRef(work, 'quarantine', sha)
 }
 
@@ -102,7 +121,11 @@ export async function countChanged(work: Work, base: string, sha: string): Promi
 const planBytesMax = 1024 ** 2
 
 /** A file's text at a commit; null where it is absent, no plain file, or over 1 MiB. */
-export async function readFileAt(options: GitOptions, sha: string, path: string): Promise<string | null> {
+export async function readFileAt(
+  options: GitOptions,
+  sha: string,
+  path: string,
+): Promise<string | null> {
   const object = `${sha}:${path}`
   const size = await tryGit(['cat-file', '-s', object], options)
   if (size.exit !== 0 || Number(size.output) > planBytesMax) return null
@@ -120,7 +143,10 @@ export async function bundleOf(work: Work, sha: string): Promise<string> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { mode: 0o700 })
   await setRef(work, 'checkout', sha)
-  await git(['bundle', 'create', '--quiet', `${file}.new`, refOf(work.loop, 'checkout')], at(work, longMs))
+  await git(
+    ['bundle', 'create', '--quiet', `${file}.new`, refOf(work.loop, 'checkout')],
+    at(work, longMs),
+  )
   await rename(`${file}.new`, file)
   return file
 }

@@ -48,7 +48,6 @@ create table spool.passes (
   promised      boolean not null default false,
   open_items    integer,
   gates         jsonb not null default '[]',
-  gates_sandbox text,
   next          text,
   reason        text,
   output        bytea,

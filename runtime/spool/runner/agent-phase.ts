@@ -7,17 +7,31 @@ import { toNanoUsd } from '#kernel/units.ts'
 import type { SandboxRecord } from '../../proxy/api.ts'
 import type { NewSandbox } from '../../weaver/api.ts'
 import { toAgentStart } from '../agents/profile.ts'
-import type { EventBody } from '../sql/events.ts'
 import { bundleOf, countChanged, isSameTree, readPlan, takeBundle } from '../git/work.ts'
 import { countOpenItems } from '../plan.ts'
 import { isPromised } from '../promise.ts'
+import type { EventBody } from '../sql/events.ts'
 import { appendEvent } from '../sql/events.ts'
 import { readLoop } from '../sql/loops.ts'
-import { enterGates, insertAttempt, insertPass, type PassRow, setAttempt, setSandbox } from '../sql/passes.ts'
+import {
+  enterGates,
+  insertAttempt,
+  insertPass,
+  type PassRow,
+  setAttempt,
+  setSandbox,
+} from '../sql/passes.ts'
 import { toStorable } from '../text.ts'
 import { clientDeps, EndsLoop, elapsedMs, type Run, spentOf } from './run.ts'
-import { deleteSandbox, openSandbox, type SandboxClient, withSandbox } from './sandbox.ts'
-import { type AgentEnd, type Attempt, finalRecord, isAgentsFault, isDenied, watchAgent } from './watch.ts'
+import { openSandbox, type SandboxClient, withSandbox } from './sandbox.ts'
+import {
+  type AgentEnd,
+  type Attempt,
+  finalRecord,
+  isAgentsFault,
+  isDenied,
+  watchAgent,
+} from './watch.ts'
 
 const outputBytesMax = 256 * 1024 // What a person scrolls through.
 const messageCharsMax = 16 * 1024
@@ -25,13 +39,16 @@ const errorCharsMax = 2_000
 const tokenSlackMs = 120_000 // The token outlives the time cap by the agent's own end.
 
 /** Opens the next attempt: of the pass that was cut short, or of a new one. Earlier attempts are booked first. */
-export async function openAttempt(run: Run, open: PassRow | undefined, settled: number): Promise<Attempt> {
-  const { held, loop, peers } = run
+export async function openAttempt(
+  run: Run,
+  open: PassRow | undefined,
+  settled: number,
+): Promise<Attempt> {
+  const { held, loop } = run
   const next = open
     ? { pass: open.pass, attempt: open.attempt + 1 }
     : { pass: settled + 1, attempt: 1 }
   if (open?.sandbox) {
-    await deleteSandbox(open.sandbox, peers)
     await finalRecord(run, openSandbox(open.sandbox, clientDeps(run)), open)
   }
   await held.write(async (tx) => {
@@ -64,7 +81,13 @@ function toNewSandbox(run: Run, { pass, attempt }: Attempt): NewSandbox {
   const spent = spentOf(run)
   const { usd, tokens, time } = spec.caps
   return {
-    org, user, purpose: 'agent', isolation: spec.isolation, loop: id, pass, attempt,
+    org,
+    user,
+    purpose: 'agent',
+    isolation: spec.isolation,
+    loop: id,
+    pass,
+    attempt,
     model: {
       model: spec.model,
       ...(spec.provider !== undefined && { provider: spec.provider }),
@@ -87,7 +110,11 @@ type Left = AgentEnd & {
 }
 
 /** What happens inside the sandbox. */
-async function letWork(run: Run, sandbox: SandboxClient, { attempt, from, file }: Place): Promise<Left> {
+async function letWork(
+  run: Run,
+  sandbox: SandboxClient,
+  { attempt, from, file }: Place,
+): Promise<Left> {
   const { held, loop, work, programs } = run
   await held.write(async (tx) => {
     await tx.query(setSandbox(loop.id, attempt.pass, attempt.attempt, sandbox.id))
@@ -98,11 +125,20 @@ async function letWork(run: Run, sandbox: SandboxClient, { attempt, from, file }
   await held.write((tx) => tx.query(appendEvent(loop.id, toPhase(attempt, 'agent'))))
   const end = await watchAgent(run, sandbox, attempt)
   const output = await sandbox.output(outputBytesMax)
-  const taken = await snapshot(sandbox, { from, file, message: toMessage(run, attempt), cut: end.cut })
+  const taken = await snapshot(sandbox, {
+    from,
+    file,
+    message: toMessage(run, attempt),
+    cut: end.cut,
+  })
   return { ...end, ...taken, output, sandbox: sandbox.id }
 }
 
-const toPhase = ({ pass, attempt }: Attempt, phase: 'sandbox' | 'agent', sandbox?: string): EventBody => ({
+const toPhase = (
+  { pass, attempt }: Attempt,
+  phase: 'sandbox' | 'agent',
+  sandbox?: string,
+): EventBody => ({
   event: 'phase',
   pass,
   phase,
@@ -162,7 +198,10 @@ async function takeOver(run: Run, left: Leaving): Promise<void> {
   await held.write(async (tx) => {
     const isNew = await tx.maybeOne(enterGates(loop.id, attempt.pass, end))
     const detail = `${sha} ${end.filesChanged} files`
-    if (isNew) await tx.query(appendEvent(loop.id, { event: 'phase', pass: attempt.pass, phase: 'commit', detail }))
+    if (isNew)
+      await tx.query(
+        appendEvent(loop.id, { event: 'phase', pass: attempt.pass, phase: 'commit', detail }),
+      )
   })
 }
 

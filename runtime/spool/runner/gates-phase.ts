@@ -1,15 +1,16 @@
 // The second half of a pass: the gates, at the stored commit, in a clean checkout in a fresh sandbox without a way out.
 // Cut short anywhere, all gates run again.
+
+import type { z } from 'zod'
 import { Fault } from '#kernel/fault.ts'
 import type { NewSandbox } from '../../weaver/api.ts'
 import type { Gate, GateResult } from '../api.ts'
-import type { z } from 'zod'
 import { bundleOf, setRef } from '../git/work.ts'
 import { appendEvent } from '../sql/events.ts'
-import { type PassRow, setGatesSandbox } from '../sql/passes.ts'
+import type { PassRow } from '../sql/passes.ts'
 import { toStorable } from '../text.ts'
 import { clientDeps, elapsedMs, type Run } from './run.ts'
-import { deleteSandbox, type SandboxClient, withSandbox } from './sandbox.ts'
+import { type SandboxClient, withSandbox } from './sandbox.ts'
 
 type GateSpec = z.infer<typeof Gate>
 
@@ -17,10 +18,12 @@ const outputCharsMax = 8 * 1024 // The end of what a gate printed: where test ru
 
 /** Fewer results than gates where the loop was cancelled or its time ended meanwhile. */
 export async function runGates(run: Run, pass: PassRow): Promise<GateResult[]> {
-  const { peers, held, loop } = run
-  if (pass.gates_sandbox) await deleteSandbox(pass.gates_sandbox, peers) // Left by a runner that was cut short.
+  const { held, loop } = run
   const untilMs = Math.max(1, loop.spec.caps.time - elapsedMs(run))
-  const until = AbortSignal.any([held.cancelled, AbortSignal.timeout(Math.min(untilMs, 2 ** 31 - 1))])
+  const until = AbortSignal.any([
+    held.cancelled,
+    AbortSignal.timeout(Math.min(untilMs, 2 ** 31 - 1)),
+  ])
   return withSandbox(toNewSandbox(run, pass), clientDeps(run), (sandbox) =>
     runIn(run, sandbox, pass, until),
   )
@@ -36,12 +39,15 @@ const toNewSandbox = ({ loop }: Run, { pass, attempt }: PassRow): NewSandbox => 
   attempt,
 })
 
-async function runIn(run: Run, sandbox: SandboxClient, pass: PassRow, until: AbortSignal): Promise<GateResult[]> {
+async function runIn(
+  run: Run,
+  sandbox: SandboxClient,
+  pass: PassRow,
+  until: AbortSignal,
+): Promise<GateResult[]> {
   const { held, loop, work } = run
-  await held.write(async (tx) => {
-    await tx.query(setGatesSandbox(loop.id, pass.pass, sandbox.id))
-    await tx.query(appendEvent(loop.id, { event: 'phase', pass: pass.pass, phase: 'gates', detail: sandbox.id }))
-  })
+  const begun = { event: 'phase', pass: pass.pass, phase: 'gates', detail: sandbox.id } as const
+  await held.write((tx) => tx.query(appendEvent(loop.id, begun)))
   await sandbox.checkout(pass.sha!, await bundleOf(work, pass.sha!))
   const results: GateResult[] = []
   for (const gate of loop.spec.gates) {
@@ -63,7 +69,10 @@ async function runGate(
   const argv = typeof command === 'string' ? ['/bin/sh', '-c', command] : command
   const began = performance.now()
   try {
-    const { exit, ms, timedOut, output } = await sandbox.exec({ argv, env: {}, timeoutMs: timeout }, until)
+    const { exit, ms, timedOut, output } = await sandbox.exec(
+      { argv, env: {}, timeoutMs: timeout },
+      until,
+    )
     return { name, exit, ms, timedOut, output: toStorable(output, outputCharsMax) }
   } catch (error) {
     signal.throwIfAborted()

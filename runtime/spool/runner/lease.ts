@@ -71,7 +71,10 @@ export function holdLoop(lease: Lease, options: Options): Held {
     }
   }
 
-  async function write<T>(work: (tx: Transaction) => Promise<T>, waitMsMax = outageMsMax): Promise<T> {
+  async function write<T>(
+    work: (tx: Transaction) => Promise<T>,
+    waitMsMax = outageMsMax,
+  ): Promise<T> {
     const once = () =>
       db.transaction(async (tx) => {
         const row = await tx.maybeOne(holdLease(lease))
@@ -80,7 +83,11 @@ export function holdLoop(lease: Lease, options: Options): Held {
         return work(tx)
       })
     try {
-      const result = await withRetries(once, { isPassing: isDatabaseAway, msMax: waitMsMax, signal })
+      const result = await withRetries(once, {
+        isPassing: isDatabaseAway,
+        msMax: waitMsMax,
+        signal,
+      })
       onWritten(lease.id)
       return result
     } catch (error) {

@@ -42,7 +42,11 @@ async function clone({ loop, work }: Run): Promise<void> {
     await createWork(work, (unfinished) => cloneInto(unfinished, source, loop.spec.ref))
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause
-    throw new EndsLoop('failed', `The repository can't be taken over: ${cause.publicMessage}`, cause)
+    throw new EndsLoop(
+      'failed',
+      `The repository can't be taken over: ${cause.publicMessage}`,
+      cause,
+    )
   }
 }
 

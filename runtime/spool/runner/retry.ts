@@ -1,6 +1,11 @@
 // Which failures pass by themselves, and how long a step waits for that.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BackendTerminatedError, BackendTerminatedUnexpectedlyError, ConnectionError, StatementTimeoutError } from 'slonik'
+import {
+  BackendTerminatedError,
+  BackendTerminatedUnexpectedlyError,
+  ConnectionError,
+  StatementTimeoutError,
+} from 'slonik'
 import { Fault } from '#kernel/fault.ts'
 
 type Retry = {
@@ -14,7 +19,10 @@ const firstWaitMs = 50
 const waitMsMax = 2_000 // A peer that is back is found within this.
 
 /** Repeats `work` while its failures are of the passing kind; then the last one is the caller's. */
-export async function withRetries<T>(work: () => Promise<T>, { isPassing, msMax, signal }: Retry): Promise<T> {
+export async function withRetries<T>(
+  work: () => Promise<T>,
+  { isPassing, msMax, signal }: Retry,
+): Promise<T> {
   let failedAt: number | undefined
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, waitMsMax)) {
     signal.throwIfAborted()
@@ -29,7 +37,12 @@ export async function withRetries<T>(work: () => Promise<T>, { isPassing, msMax,
   }
 }
 
-const databaseErrors = [ConnectionError, BackendTerminatedError, BackendTerminatedUnexpectedlyError, StatementTimeoutError]
+const databaseErrors = [
+  ConnectionError,
+  BackendTerminatedError,
+  BackendTerminatedUnexpectedlyError,
+  StatementTimeoutError,
+]
 const socketCodes = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT']
 const away = /^(08|53|57|40)/ // SQLSTATE classes: connection, resources, shutdown, roll-back for concurrency.
 
@@ -51,13 +64,20 @@ export function isUnsent(error: unknown): boolean {
 }
 
 const lostCodes = [
-  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT',
-  'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'UND_ERR_SOCKET',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
 ]
 
 /** The answer is missing, or a peer failed for want of its database: safe to ask again where asking twice does no more than asking once. */
 export function isUnanswered(error: unknown): boolean {
-  if (error instanceof Fault) return error.code === 'internal' || [429, 502, 503, 504].includes(error.status)
+  if (error instanceof Fault)
+    return error.code === 'internal' || [429, 502, 503, 504].includes(error.status)
   return lostCodes.includes(codeOf(error))
 }
 

@@ -1,6 +1,7 @@
 // One lease's worth of a loop: one pass from where it stands, or the loop's end.
-import { type Decision, decide, decideBefore, isWorthGates, type Situation } from '../decide.ts'
+
 import type { GateResult } from '../api.ts'
+import { type Decision, decide, decideBefore, isWorthGates, type Situation } from '../decide.ts'
 import { toFacts } from '../pass.ts'
 import { returnLoop } from '../sql/leases.ts'
 import { readLoop } from '../sql/loops.ts'
@@ -9,7 +10,8 @@ import { openAttempt, runAgent } from './agent-phase.ts'
 import { advance, runGates } from './gates-phase.ts'
 import { LeaseLost } from './lease.ts'
 import { prepare } from './prepare.ts'
-import { EndsLoop, elapsedMs, type Run, spentOf, Waits } from './run.ts'
+import { clientDeps, EndsLoop, elapsedMs, type Run, spentOf, Waits } from './run.ts'
+import { deleteLeftovers } from './sandbox.ts'
 import { end, pause, settle } from './settle.ts'
 
 const failuresMax = 3 // Of this house in a row; then a person must look.
@@ -21,7 +23,8 @@ export async function runLoop(run: Run): Promise<void> {
   try {
     await runPass(run)
   } catch (error) {
-    if (error instanceof LeaseLost) return run.log.warn({ loop: run.loop.id }, 'lost a lease; another runner goes on')
+    if (error instanceof LeaseLost)
+      return run.log.warn({ loop: run.loop.id }, 'lost a lease; another runner goes on')
     if (run.held.signal.aborted) return giveBack(run)
     await recover(run, error)
   }
@@ -33,6 +36,7 @@ async function runPass(run: Run): Promise<void> {
   const base = await prepare(run)
   const passes = await readPasses(run)
   const open = passes.find(({ phase }) => phase !== 'settled')
+  if (open) await deleteLeftovers(run.loop.id, clientDeps(run))
   const from = passes.find((pass) => pass !== open)?.sha ?? base
   if (open?.phase !== 'gates') {
     const beginning = decideBefore(toSituation(run))
@@ -42,7 +46,8 @@ async function runPass(run: Run): Promise<void> {
   await finish(run, base)
 }
 
-const readPasses = ({ held, loop }: Run) => held.write((tx) => tx.any(lastPasses(loop.id, historyMax)))
+const readPasses = ({ held, loop }: Run) =>
+  held.write((tx) => tx.any(lastPasses(loop.id, historyMax)))
 
 /** From the stored commit on: the gates, the decision, and its record. */
 async function finish(run: Run, base: string): Promise<void> {
@@ -83,7 +88,9 @@ async function giveBack({ held, db, loop, log }: Run): Promise<void> {
   if (held.signal.reason instanceof LeaseLost) return
   await db
     .query(returnLoop(held.lease))
-    .catch((error: unknown) => log.warn({ error, loop: loop.id }, 'a lease was not given back; it runs out by itself'))
+    .catch((error: unknown) =>
+      log.warn({ error, loop: loop.id }, 'a lease was not given back; it runs out by itself'),
+    )
 }
 
 /** What went wrong was not the agent's doing, except where it says that the loop ends. */

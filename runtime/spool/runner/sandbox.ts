@@ -1,11 +1,19 @@
 // One sandbox at weaver, and the proxy's record of it. What is safe to repeat is repeated while a peer is away.
 import { createReadStream, createWriteStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
 import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { Fault } from '#kernel/fault.ts'
 import type { PeerCall, Peers } from '#kernel/peers.ts'
 import type { SandboxRecord } from '../../proxy/api.ts'
-import type { AgentStart, AgentState, Exec, ExecResult, NewSandbox, Sandbox } from '../../weaver/api.ts'
+import type {
+  AgentStart,
+  AgentState,
+  Exec,
+  ExecResult,
+  NewSandbox,
+  Sandbox,
+} from '../../weaver/api.ts'
+import type { Page } from '../api.ts'
 import { fault } from '../errors.ts'
 import { isUnanswered, isUnsent, withRetries } from './retry.ts'
 import { EndsLoop, Waits } from './run.ts'
@@ -49,7 +57,8 @@ const noIsolation = ['weaver/unavailable', 'weaver/too-weak']
 function toRefusal(error: unknown): unknown {
   if (!(error instanceof Fault)) return error
   if (error.code === 'weaver/full') return new Waits(error.publicMessage)
-  if (error.status === 403) return new EndsLoop('denied', `No sandbox: ${error.publicMessage}`, error)
+  if (error.status === 403)
+    return new EndsLoop('denied', `No sandbox: ${error.publicMessage}`, error)
   const isFinal = error.status < 500 || noIsolation.includes(error.code)
   return isFinal ? new EndsLoop('failed', `No sandbox: ${error.publicMessage}`, error) : error
 }
@@ -62,7 +71,11 @@ export function openSandbox(id: string, deps: Deps): SandboxClient {
   return {
     id,
     async checkout(sha, bundle) {
-      const call = { method: 'PUT', path: path(`/checkout?sha=${sha}`), silentMsMax: bundleMsMax } as const
+      const call = {
+        method: 'PUT',
+        path: path(`/checkout?sha=${sha}`),
+        silentMsMax: bundleMsMax,
+      } as const
       await retrying(deps, isUnsent, async () =>
         drain(await peers.call('weaver', { ...call, body: createReadStream(bundle), signal })),
       )
@@ -79,9 +92,13 @@ export function openSandbox(id: string, deps: Deps): SandboxClient {
       }),
     stopAgent: () => json(isUnanswered, { method: 'DELETE', path: path('/agent') }),
     output: (bytes) =>
-      retrying(deps, isUnanswered, () => readBytes(peers, path(`/agent/output?tail=${bytes}`), bytes, signal)),
+      retrying(deps, isUnanswered, () =>
+        readBytes(peers, path(`/agent/output?tail=${bytes}`), bytes, signal),
+      ),
     snapshot: (base, message, file) =>
-      retrying(deps, isUnanswered, () => readSnapshot(path('/snapshot'), { base, message }, file, deps)),
+      retrying(deps, isUnanswered, () =>
+        readSnapshot(path('/snapshot'), { base, message }, file, deps),
+      ),
     exec: (exec, until) =>
       json(isUnsent, {
         method: 'POST',
@@ -99,7 +116,12 @@ const retrying = <T>({ signal }: Deps, isPassing: Passing, work: () => Promise<T
 
 const drain = async (response: { body: { dump(): Promise<void> } }) => response.body.dump()
 
-async function readBytes(peers: Peers, path: string, bytesMax: number, signal: AbortSignal): Promise<Buffer> {
+async function readBytes(
+  peers: Peers,
+  path: string,
+  bytesMax: number,
+  signal: AbortSignal,
+): Promise<Buffer> {
   const { body } = await peers.call('weaver', { path, signal })
   const bytes = await readUpTo(body, bytesMax * 2)
   return bytes.subarray(-bytesMax)
@@ -116,7 +138,12 @@ async function readUpTo(body: AsyncIterable<Buffer>, bytesMax: number): Promise<
   return Buffer.concat(chunks)
 }
 
-async function readSnapshot(path: string, json: object, file: string, deps: Deps): Promise<string | undefined> {
+async function readSnapshot(
+  path: string,
+  json: object,
+  file: string,
+  deps: Deps,
+): Promise<string | undefined> {
   const { peers, signal, bundleBytesMax } = deps
   const call = { method: 'POST', path, json, silentMsMax: bundleMsMax, signal } as const
   const { headers, body } = await peers.call('weaver', call)
@@ -126,7 +153,10 @@ async function readSnapshot(path: string, json: object, file: string, deps: Deps
     transform(chunk: Buffer, _, done) {
       bytes += chunk.length
       const isOver = bytes > bundleBytesMax
-      done(isOver ? fault('work/refused', { say: `It is over ${bundleBytesMax} bytes.` }) : null, chunk)
+      done(
+        isOver ? fault('work/refused', { say: `It is over ${bundleBytesMax} bytes.` }) : null,
+        chunk,
+      )
     },
   })
   await pipeline(body, limit, createWriteStream(file, { mode: 0o600 }), { signal })
@@ -136,7 +166,11 @@ async function readSnapshot(path: string, json: object, file: string, deps: Deps
 }
 
 /** Undefined where the proxy knows nothing of this sandbox: it made no call. */
-async function readRecord(peers: Peers, id: string, signal: AbortSignal): Promise<SandboxRecord | undefined> {
+async function readRecord(
+  peers: Peers,
+  id: string,
+  signal: AbortSignal,
+): Promise<SandboxRecord | undefined> {
   try {
     const path = `/internal/sandboxes/${encodeURIComponent(id)}/record`
     return await peers.json<SandboxRecord>('proxy', { path, signal })
@@ -168,4 +202,12 @@ export async function withSandbox<T>(
   } finally {
     await deleteSandbox(sandbox.id, deps.peers)
   }
+}
+
+/** What a runner that was killed left behind, also between a sandbox's birth and the note of its id. */
+export async function deleteLeftovers(loop: string, { peers, signal }: Deps): Promise<void> {
+  const path = `/api/sandboxes?state=ready&loop=${encodeURIComponent(loop)}`
+  const list = () => peers.json<Page<Sandbox>>('weaver', { path, signal })
+  const { items } = await withRetries(list, { isPassing: isUnanswered, msMax: awayMsMax, signal })
+  await Promise.all(items.map(({ id }) => deleteSandbox(id, peers)))
 }

@@ -17,7 +17,13 @@ import type { Transaction } from './lease.ts'
 import { reachOf } from './prepare.ts'
 import type { Run } from './run.ts'
 
-export type Settling = { pass: number; gates: readonly GateResult[]; decision: Decision; base: string; sha: string }
+export type Settling = {
+  pass: number
+  gates: readonly GateResult[]
+  decision: Decision
+  base: string
+  sha: string
+}
 
 export async function settle(run: Run, settling: Settling): Promise<void> {
   const { decision, pass, gates } = settling
@@ -34,7 +40,12 @@ export async function settle(run: Run, settling: Settling): Promise<void> {
 
 type Settled = Parameters<typeof settlePass>[2]
 
-async function settleIn(tx: Transaction, loop: string, pass: number, settled: Settled): Promise<void> {
+async function settleIn(
+  tx: Transaction,
+  loop: string,
+  pass: number,
+  settled: Settled,
+): Promise<void> {
   await tx.query(settlePass(loop, pass, settled))
   await tellPass(tx, loop, pass)
 }
@@ -45,11 +56,16 @@ const tellPass = async (tx: Transaction, loop: string, pass: number) =>
 export type Pause = { waitMs: number; reason: string; failures: number; pass?: number }
 
 /** With a pass: that pass is done again, and not counted. */
-export async function pause({ held, loop }: Run, { waitMs, reason, failures, pass }: Pause): Promise<void> {
+export async function pause(
+  { held, loop }: Run,
+  { waitMs, reason, failures, pass }: Pause,
+): Promise<void> {
   await held.write(async (tx) => {
     if (pass !== undefined) await tx.query(pausePass(loop.id, pass, reason))
     const { until } = await tx.one(pauseLoop(loop.id, Math.round(waitMs), reason, failures))
-    await tx.query(appendEvent(loop.id, { event: 'paused', reason, until: new Date(until).toISOString() }))
+    await tx.query(
+      appendEvent(loop.id, { event: 'paused', reason, until: new Date(until).toISOString() }),
+    )
   })
 }
 
@@ -67,12 +83,20 @@ export async function end(run: Run, { ending, reason, work, settling }: Finish):
   const { branch, bundle, note } = await place(run, ending, work)
   const why = note ? `${reason} ${note}` : reason
   await held.write(async (tx) => {
-    if (settling) await settleIn(tx, loop.id, settling.pass, { gates: settling.gates, next: ending, reason })
-    for (const { pass } of await tx.any(closePasses(loop.id, ending, reason))) await tellPass(tx, loop.id, pass)
+    if (settling)
+      await settleIn(tx, loop.id, settling.pass, { gates: settling.gates, next: ending, reason })
+    for (const { pass } of await tx.any(closePasses(loop.id, ending, reason)))
+      await tellPass(tx, loop.id, pass)
     await tx.query(endLoop(loop.id, { ending, reason: why, branch, bundle }))
     await tx.query(
       appendEvent(loop.id, {
-        event: 'ended', ending, exitCode: endings[ending], reason: why, branch, bundle, repository: loop.spec.repository,
+        event: 'ended',
+        ending,
+        exitCode: endings[ending],
+        reason: why,
+        branch,
+        bundle,
+        repository: loop.spec.repository,
       }),
     )
   })
@@ -90,7 +114,8 @@ async function place(run: Run, ending: Ending, work: Finish['work']): Promise<Pl
   const result = { ...work, branch: branchOf(loop.id, loop.spec) }
   const delivered = await tryDeliver(run, result)
   if ('branch' in delivered) return { branch: delivered.branch, bundle: null }
-  if (work.sha === work.base) return { ...nowhere, note: `Nothing was changed. ${delivered.reason}` }
+  if (work.sha === work.base)
+    return { ...nowhere, note: `Nothing was changed. ${delivered.reason}` }
   const bundle = join(folder, 'results', `${loop.id}.bundle`)
   await bundleResult(run.work, result, bundle)
   return { branch: null, bundle, note: `The result is in a bundle: ${delivered.reason}` }

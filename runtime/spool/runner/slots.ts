@@ -1,6 +1,7 @@
 // Takes loops out of the queue and runs them, as many at once as there are slots.
-import { setTimeout as sleep } from 'node:timers/promises'
+
 import { EventEmitter, once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RoleDeps } from '#kernel/role.ts'
 import type { Programs } from '../agents/profile.ts'
 import type { SpoolConfig } from '../config.ts'
@@ -49,7 +50,9 @@ export function startSlots({ config, deps, owner, host, onWritten }: Options): S
 
   async function take(): Promise<void> {
     while (!stop.signal.aborted) {
-      const rung = once(bell, 'ring', { signal: AbortSignal.any([stop.signal, AbortSignal.timeout(config.pollMs)]) })
+      const rung = once(bell, 'ring', {
+        signal: AbortSignal.any([stop.signal, AbortSignal.timeout(config.pollMs)]),
+      })
       rung.catch(() => {}) // The next turn has come, or the end: both are looked at above.
       const hasTaken = await takeOne().catch(async (error: unknown) => {
         deps.log.warn({ error }, 'the queue was not read; the next turn tries again')
@@ -64,7 +67,9 @@ export function startSlots({ config, deps, owner, host, onWritten }: Options): S
     if (running.size >= config.parallel + extraSlots) return false
     const only = running.size < config.parallel ? 'any' : 'cancelled'
     const held = [...running.keys()]
-    const claimed = await deps.db.maybeOne(claimLoop({ owner, leaseMs: config.leaseMs, held, only }))
+    const claimed = await deps.db.maybeOne(
+      claimLoop({ owner, leaseMs: config.leaseMs, held, only }),
+    )
     if (!claimed) return false
     const lease: Lease = { id: claimed.id, owner, fence: claimed.fence }
     begin(lease)
@@ -76,7 +81,9 @@ export function startSlots({ config, deps, owner, host, onWritten }: Options): S
     const { leaseMs, outageMsMax } = config
     const held = holdLoop(lease, { db, log, leaseMs, outageMsMax, stop: stop.signal, onWritten })
     const done = work(held)
-      .catch((error: unknown) => log.warn({ error, loop: lease.id }, 'a runner failed; its lease runs out'))
+      .catch((error: unknown) =>
+        log.warn({ error, loop: lease.id }, 'a runner failed; its lease runs out'),
+      )
       .finally(() => {
         running.delete(lease.id)
         bell.emit('ring')
@@ -90,11 +97,23 @@ export function startSlots({ config, deps, owner, host, onWritten }: Options): S
     const loop = await held.write((tx) => tx.one(readLoop(id)))
     const { db, log, peers, now, folder } = deps
     const work = workOf(folder, id, held.signal)
-    await runLoop({ config, db, log, peers, now, folder, programs: programsFor(loop, host), held, loop, work })
+    await runLoop({
+      config,
+      db,
+      log,
+      peers,
+      now,
+      folder,
+      programs: programsFor(loop, host),
+      held,
+      loop,
+      work,
+    })
   }
 }
 
 /** Behind walls, Treadle's own programs lie where weaver shows them. */
 const walled: Programs = { app: '/opt/treadle/app', node: '/opt/treadle/node/bin/node' }
 
-const programsFor = ({ spec }: LoopRow, host: Programs) => (spec.isolation === 'none' ? host : walled)
+const programsFor = ({ spec }: LoopRow, host: Programs) =>
+  spec.isolation === 'none' ? host : walled

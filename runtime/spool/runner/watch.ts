@@ -13,7 +13,11 @@ type Stop = 'cancelled' | 'time' | 'idle' | 'denied'
 
 const deniedMsMax = 20_000 // An agent repeats a refused call for 7 s at most before it gives up by itself.
 
-export async function watchAgent(run: Run, sandbox: SandboxClient, attempt: Attempt): Promise<AgentEnd> {
+export async function watchAgent(
+  run: Run,
+  sandbox: SandboxClient,
+  attempt: Attempt,
+): Promise<AgentEnd> {
   const { held } = run
   const watched = createActivity(run.loop.spec.caps.idle)
   for (;;) {
@@ -44,14 +48,21 @@ async function watchOnce(run: Run, sandbox: SandboxClient): Promise<AgentState |
 const isOver = (run: Run) => elapsedMs(run) >= run.loop.spec.caps.time
 
 /** What the proxy says now, booked; undefined where it can't be asked now: the next look asks again. */
-async function lookAt(run: Run, sandbox: SandboxClient, attempt: Attempt): Promise<SandboxRecord | undefined> {
+async function lookAt(
+  run: Run,
+  sandbox: SandboxClient,
+  attempt: Attempt,
+): Promise<SandboxRecord | undefined> {
   try {
     const record = await sandbox.record()
     if (record) await book(run, attempt, record, 0)
     return record
   } catch (error) {
     if (error instanceof LeaseLost || run.held.signal.aborted) throw error
-    run.log.warn({ error, loop: run.loop.id }, 'the record of a running agent was not booked; it will be')
+    run.log.warn(
+      { error, loop: run.loop.id },
+      'the record of a running agent was not booked; it will be',
+    )
     return undefined
   }
 }
@@ -63,8 +74,12 @@ export const toSpent = ({ usage, costNanoUsd }: SandboxRecord): Spent => ({
   costNanoUsd,
 })
 
-export const book = ({ held, loop }: Run, { pass, attempt }: Attempt, record: SandboxRecord, waitMsMax?: number) =>
-  held.write((tx) => tx.query(bookSpent(loop.id, pass, attempt, toSpent(record))), waitMsMax)
+export const book = (
+  { held, loop }: Run,
+  { pass, attempt }: Attempt,
+  record: SandboxRecord,
+  waitMsMax?: number,
+) => held.write((tx) => tx.query(bookSpent(loop.id, pass, attempt, toSpent(record))), waitMsMax)
 
 /** Watches for calls by their changes, on this process's own clock. */
 function createActivity(idleMs: number): (record: SandboxRecord | undefined) => Stop | undefined {
@@ -94,7 +109,11 @@ const settleMsMax = 5_000 // A call that was cut is settled within a second.
 const settlePollMs = 100
 
 /** The record after the sandbox is gone: complete once no call is in flight. */
-export async function finalRecord(run: Run, sandbox: SandboxClient, attempt: Attempt): Promise<SandboxRecord | undefined> {
+export async function finalRecord(
+  run: Run,
+  sandbox: SandboxClient,
+  attempt: Attempt,
+): Promise<SandboxRecord | undefined> {
   const until = performance.now() + settleMsMax
   for (;;) {
     const record = await sandbox.record()
@@ -110,4 +129,7 @@ export async function finalRecord(run: Run, sandbox: SandboxClient, attempt: Att
 /** What the agent left is to blame, and not this house. */
 export const isAgentsFault = (error: unknown, cut: string | null): error is Fault =>
   error instanceof Fault &&
-  (error.code === 'work/refused' || error.code.startsWith('pod/') || error.status < 500 || cut !== null)
+  (error.code === 'work/refused' ||
+    error.code.startsWith('pod/') ||
+    error.status < 500 ||
+    cut !== null)

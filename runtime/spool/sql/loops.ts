@@ -71,7 +71,12 @@ export const findLoop = (org: string, id: string) =>
 export const readLoop = (id: string) =>
   sql.type(LoopRow)`select ${columns} from spool.loops l ${counts} where l.id = ${id}`
 
-export type Listing = { org: string; state: Loop['state'] | null; cursor: string | null; limit: number }
+export type Listing = {
+  org: string
+  state: Loop['state'] | null
+  cursor: string | null
+  limit: number
+}
 
 /** Newest first, from behind the cursor on. */
 export const listLoops = ({ org, state, cursor, limit }: Listing) =>

@@ -9,7 +9,6 @@ export const PassRow = z.object({
   attempt: z.int(),
   phase: z.enum(['agent', 'gates', 'settled']),
   sandbox: z.string().nullable(),
-  gates_sandbox: z.string().nullable(),
   sha: z.string().nullable(),
   tree_changed: z.boolean(),
   files_changed: z.int(),
@@ -32,7 +31,7 @@ export const PassRow = z.object({
 export type PassRow = z.infer<typeof PassRow>
 
 const columns = sql.fragment`
-  p.loop, p.pass, p.attempt, p.phase, a.sandbox, p.gates_sandbox, p.sha, p.tree_changed, p.files_changed,
+  p.loop, p.pass, p.attempt, p.phase, a.sandbox, p.sha, p.tree_changed, p.files_changed,
   p.agent_exit, p.agent_cut, p.outcome, p.last_message, p.promised, p.open_items, p.gates,
   p.next, p.reason, p.started_at, p.ended_at,
   spent.input_tokens, spent.cached_tokens, spent.output_tokens, spent.cost_nano_usd`
@@ -82,7 +81,12 @@ export const setSandbox = (loop: string, pass: number, attempt: number, sandbox:
     update spool.attempts set sandbox = ${sandbox}
     where loop = ${loop} and pass = ${pass} and attempt = ${attempt}`
 
-export type Spent = { inputTokens: number; cachedTokens: number; outputTokens: number; costNanoUsd: number }
+export type Spent = {
+  inputTokens: number
+  cachedTokens: number
+  outputTokens: number
+  costNanoUsd: number
+}
 
 /** Figures only grow: an answer that overtook another changes nothing. */
 export const bookSpent = (loop: string, pass: number, attempt: number, spent: Spent) =>
@@ -115,10 +119,6 @@ export const enterGates = (loop: string, pass: number, end: AgentEnd) =>
       outcome = ${JSON.stringify(end.outcome)}::jsonb, last_message = ${end.lastMessage},
       promised = ${end.promised}, open_items = ${end.openItems}, output = ${sql.binary(end.output)}
     where loop = ${loop} and pass = ${pass} and phase = 'agent' returning pass`
-
-export const setGatesSandbox = (loop: string, pass: number, sandbox: string) =>
-  sql.unsafe`
-    update spool.passes set gates_sandbox = ${sandbox} where loop = ${loop} and pass = ${pass}`
 
 /** The agent phase again later: its pass is neither settled nor counted. */
 export const pausePass = (loop: string, pass: number, reason: string) =>

@@ -36,24 +36,12 @@ const planSystem = ({ host, etcFolder, readableFolder }: StartFacts): string[] =
   ...['--size', String(sharedMemoryBytesMax), '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
 ]
 
-const planOwn = ({ place, limits }: StartFacts): string[] => [
+const planOwn = ({ place, limits, codeCacheFolder, purpose }: StartFacts): string[] => [
   ...['--perms', '1777', '--size', String(limits.temporaryBytesMax), '--tmpfs', '/tmp'],
-  ...[
-    '--perms',
-    '0755',
-    '--dir',
-    '/home',
-    '--perms',
-    '0755',
-    '--dir',
-    '/run',
-    '--perms',
-    '0755',
-    '--dir',
-    '/var',
-  ],
+  ...['/home', '/run', '/var'].flatMap((folder) => ['--perms', '0755', '--dir', folder]),
   ...['--bind', place.work, inside.work, '--bind', place.home, inside.home],
   ...['--bind', place.scratch, inside.scratch],
   ...['--bind', place.pod, inside.pod, '--ro-bind', place.line, inside.line],
+  ...[purpose === 'serve' ? '--ro-bind' : '--bind', codeCacheFolder, inside.codeCache],
   ...['--remount-ro', '/', '--chdir', inside.work],
 ]

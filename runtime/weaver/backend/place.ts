@@ -50,6 +50,7 @@ export const inside = {
   scratch: '/var/tmp',
   pod: '/run/treadle',
   line: '/run/line',
+  codeCache: '/run/code-cache',
 } as const
 export const podSocketName = 'pod.sock'
 export const lineSocketName = 'proxy.sock'

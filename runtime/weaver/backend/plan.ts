@@ -22,6 +22,9 @@ export type StartFacts = {
   >
   readableFolder: string
   etcFolder: string
+  /** Compiled code of the daemon: read by every sandbox behind walls, and written by one run that does nothing else. */
+  codeCacheFolder: string
+  purpose: 'serve' | 'fill-code-cache'
   /** Text of unshare.sh. */
   script: string
   hasFilter: boolean
@@ -78,35 +81,38 @@ function planProcessLimits({ host, backend, place, limits }: StartFacts): string
 }
 
 function planDaemon(facts: StartFacts): string[] {
-  const { readable, work, home, pod, line } = pathsSeen(facts)
+  const { readable } = pathsSeen(facts)
+  const program = [join(readable, 'node/bin/node'), join(readable, 'app/runtime/pod/main.ts')]
+  return [...program, ...(facts.purpose === 'serve' ? planFlags(facts) : ['--warm'])]
+}
+
+function planFlags(facts: StartFacts): string[] {
+  const { work, home, pod, line } = pathsSeen(facts)
   return [
-    join(readable, 'node/bin/node'),
-    join(readable, 'app/runtime/pod/main.ts'),
     ...['--socket', join(pod, podSocketName), '--line', join(line, lineSocketName)],
     ...['--work', work, '--home', home],
     ...(facts.backend === 'none' ? [] : ['--proxy-port', String(proxyPort), '--own-pid-namespace']),
   ]
 }
 
-/** What the daemon hands on to all that it starts. No secret is among it. */
+const systemFolders = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
+
+/** The daemon hands on PATH, LANG and TMPDIR to what it starts, and no other. No secret is among them. */
 function planEnvironment(facts: StartFacts): Record<string, string> {
   const { readable, home, scratch } = pathsSeen(facts)
-  const folders = [
-    join(readable, 'node/bin'),
-    '/usr/local/bin',
-    '/usr/bin',
-    '/bin',
-    '/usr/sbin',
-    '/sbin',
-  ]
-  return { PATH: folders.join(':'), HOME: home, LANG: 'C.UTF-8', TMPDIR: scratch }
+  return {
+    PATH: `${join(readable, 'node/bin')}:${systemFolders}`,
+    HOME: home,
+    LANG: 'C.UTF-8',
+    TMPDIR: scratch,
+    // Its entries go by path and uid, which are the same behind all walls, and by nothing else.
+    ...(facts.backend !== 'none' && { NODE_COMPILE_CACHE: inside.codeCache }),
+  }
 }
 
-function pathsSeen({
-  backend,
-  place,
-  readableFolder,
-}: StartFacts): Record<keyof typeof inside, string> {
+type Seen = Record<Exclude<keyof typeof inside, 'codeCache'>, string>
+
+function pathsSeen({ backend, place, readableFolder }: StartFacts): Seen {
   if (backend !== 'none') return inside
   const { work, home, scratch, pod, line } = place
   return { readable: readableFolder, work, home, scratch, pod, line }

@@ -2,38 +2,43 @@
 # Builds the sandbox's file system, turns into it, and runs the daemon as uid 1000 without capabilities.
 # It stays pid 1 on purpose: it collects what the agent's processes leave behind.
 set -eu
-root=$1 etc=$2 readable=$3 work=$4 home=$5 scratch=$6 pod=$7 line=$8 tmp_bytes=$9
-shift 9
-root_entries=$1 etc_entries=$2
-shift 2
+root=$1 etc=$2 readable=$3 work=$4 home=$5 scratch=$6
+shift 6
+pod=$1 line=$2 code_cache=$3 bind_code_cache=$4 tmp_bytes=$5 root_entries=$6 etc_entries=$7
+shift 7
 
 bind() { # SOURCE TARGET: the target is made in the image of the source.
   if [ -d "$1" ]; then mkdir -p "$2"; elif [ ! -e "$2" ]; then : > "$2"; fi
   mount --rbind "$1" "$2"
 }
-read_only() { # SOURCE TARGET, with every mount below it.
+read_only() { # SOURCE TARGET: closed at the end, together with every mount below it.
   bind "$1" "$2"
-  findmnt -Rrno TARGET "$PWD/$2" | while read -r at; do mount -o remount,bind,ro,nosuid,nodev "$at"; done
+  closed="$closed $2"
 }
+closed=
 
 mount -t tmpfs -o mode=755,size=1m,nosuid,nodev treadle "$root"
 cd "$root"
-mkdir proc dev dev/pts dev/shm tmp home opt run var old
+mkdir -p proc dev/pts dev/shm tmp home opt run var old
 
 read_only /usr usr
 for entry in $root_entries; do
   target=${entry#*=}
-  if [ -n "$target" ]; then ln -s "$target" ".${entry%%=*}"; else read_only "${entry%%=*}" "${entry#/}"; fi
+  if [ -n "$target" ]; then ln -s "$target" ".${entry%%=*}"; else read_only "${entry%%=*}" ".${entry%%=*}"; fi
 done
 read_only "$etc" etc
-for name in $etc_entries; do read_only "/etc/$name" "etc/$name"; done
+for name in $etc_entries; do bind "/etc/$name" "etc/$name"; done
 read_only "$readable" opt/treadle
 read_only "$line" run/line
+"$bind_code_cache" "$code_cache" run/code-cache
 bind "$pod" run/treadle
 bind "$work" work
 bind "$home" home/agent
 bind "$scratch" var/tmp
 for at in run/treadle work home/agent var/tmp; do mount -o remount,bind,nosuid,nodev "$at"; done
+for top in $closed; do findmnt -Rrno TARGET "$root/${top#./}"; done | while read -r at; do
+  mount -o remount,bind,ro,nosuid,nodev "$at"
+done
 
 mount -t proc -o nosuid,nodev,noexec proc proc
 mount -t tmpfs -o "mode=1777,size=$tmp_bytes,nosuid,nodev" tmp tmp
@@ -41,7 +46,9 @@ mount -t tmpfs -o mode=1777,size=64m,nosuid,nodev shm dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666,mode=620,nosuid,noexec devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
-for number in 0 1 2; do ln -s "/proc/self/fd/$number" "dev/$(echo stdin stdout stderr | cut -d' ' -f$((number + 1)))"; done
+ln -s /proc/self/fd/0 dev/stdin
+ln -s /proc/self/fd/1 dev/stdout
+ln -s /proc/self/fd/2 dev/stderr
 for device in null zero full random urandom tty; do bind "/dev/$device" "dev/$device"; done
 
 pivot_root . old
