@@ -43,9 +43,9 @@ describe('attach', () => {
     const socket = await connected()
     const received = collect(socket)
     socket.send(Buffer.from('\u001b[1mhello\u001b[0m'))
-    ));await screen.shows('\u001b[1mhello');
+    await screen.shows('\u001b[1mhello')
     await received.has('{"cols":91,"rows":31}')
-    );terminal.write('ls\r\u0003') // Ctrl-C is a key of the sandbox's terminal, not of ours.
+    terminal.write('ls\r\u0003') // Ctrl-C is a key of the sandbox's terminal, not of ours.
     await received.has('ls\r\u0003')
     terminal.resize(100, 40)
     await received.has('{"cols":100,"rows":40}')

@@ -4,7 +4,7 @@ import type { Logger } from '#kernel/log.ts'
 import type { CallUsage } from './api.ts'
 import type { Caller } from './caller.ts'
 import type { Ledger } from './ledger.ts'
-import { type BegunLine, guessTokens, noUsage, toEnded } from './ledger-line.ts'
+import { type Begun, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
 import type { Prices } from './prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
@@ -16,7 +16,7 @@ import { Answer } from './wires/answer.ts'
 import { AnswerReader } from './wires/reader.ts'
 
 export type CallOptions = {
-  begun: BegunLine
+  begun: Begun
   caller: Caller
   provider: LiveProvider
   body: Buffer
@@ -45,7 +45,7 @@ export class ModelCall implements Watcher {
 
   constructor(options: CallOptions) {
     this.#options = options
-    this.#beganMs = Date.parse(options.begun.began_at)
+    this.#beganMs = options.now().getTime()
   }
 
   head(status: number, headers: IncomingHttpHeaders): void {
@@ -55,7 +55,7 @@ export class ModelCall implements Watcher {
     this.#firstByteMs = at.getTime() - this.#beganMs
     this.#retryAfterS = toRetryAfterS(headers, at)
     this.#reader = new AnswerReader({
-      wire: begun.wire,
+      wire: begun.facts.wire,
       contentType: headers['content-type'],
       contentEncoding: headers['content-encoding'],
       onRead: (answer) => this.#settle(answer),
@@ -73,19 +73,21 @@ export class ModelCall implements Watcher {
     this.#outcome = outcome
     this.#error =
       outcome === 'client-left' ? 'the client left' : (refusal?.message ?? error?.message ?? null)
-    if (error) log.warn({ error, call: begun.id, provider: begun.provider }, 'an upstream failed')
-    if (refusal) this.#status = sendRefusal(response, refusal, begun.wire)
+    if (error) log.warn({ error, call: begun.facts.id, provider: begun.facts.provider }, 'an upstream failed')
+    if (refusal) this.#status = sendRefusal(response, refusal, begun.facts.wire)
     if (this.#reader) this.#reader.end()
     else this.#settle(new Answer())
   }
 
   #settle(answer: Answer): void {
     const { begun, provider, state, ledger, prices, now, onSettled } = this.#options
-    const { kind, state: _begun, ...facts } = begun
-    const known = planUsage(this.#outcome, this.#status, answer, begun.input_tokens)
-    const costNanoUsd = prices.costNanoUsd(kind, begun.model, known.usage)
-    const line = toEnded(facts, {
-      ...known,
+    const { facts, kind, head, inputGuess } = begun
+    const known = planUsage(this.#outcome, this.#status, answer, inputGuess)
+    const { usage } = known
+    const costNanoUsd = prices.costNanoUsd(kind, facts.model, usage)
+    const line = toEndedLine(head, {
+      state: known.state,
+      usage,
       status: this.#status,
       costNanoUsd,
       stopReason: answer.stopReason,
@@ -93,16 +95,16 @@ export class ModelCall implements Watcher {
       endedAt: now(),
       firstByteMs: this.#firstByteMs,
       error: redact(this.#error ?? answer.error, provider),
-      text: answer.text,
+      text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
     })
-    ledger.end(line)
+    ledger.end(facts.id, line)
     if (state) {
-      state.nanoUsd += line.cost_nano_usd
-      state.tokens += line.input_tokens + line.output_tokens
+      state.nanoUsd += costNanoUsd ?? 0
+      state.tokens += usage.inputTokens + usage.outputTokens
     }
     this.#handTurn(answer)
-    this.#log(line.state, known.usage, line.cost_nano_usd)
+    this.#log(known.state, usage, costNanoUsd)
     onSettled()
   }
 
@@ -110,12 +112,12 @@ export class ModelCall implements Watcher {
     const { turns, caller, begun, body, session } = this.#options
     const isAnswered = this.#status !== null && this.#status < 300
     if (!isAnswered || (answer.text === '' && answer.toolCalls.length === 0)) return
-    turns.hand(toTurn({ begun, caller, body, session, answer }))
+    turns.hand(toTurn({ facts: begun.facts, caller, session, answer }), body)
   }
 
-  #log(state: string, { inputTokens, outputTokens }: CallUsage, costNanoUsd: number): void {
+  #log(state: string, { inputTokens, outputTokens }: CallUsage, costNanoUsd: number | null): void {
     const { begun, log, now } = this.#options
-    const { id: call, wire, model, provider, sandbox, loop } = begun
+    const { id: call, wire, model, provider, sandbox, loop } = begun.facts
     const [status, outcome, firstByteMs] = [this.#status, this.#outcome, this.#firstByteMs]
     const ms = now().getTime() - this.#beganMs
     const line = {

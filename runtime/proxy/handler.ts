@@ -12,7 +12,7 @@ import { readCredential } from './credential.ts'
 import { refusalTable } from './errors.ts'
 import { assertFraming, toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
 import type { Ledger } from './ledger.ts'
-import { noUsage, toBegun, toEnded, toFacts } from './ledger-line.ts'
+import { noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
 import { lineOf } from './line.ts'
 import { toModelList } from './models.ts'
 import { peek } from './peek.ts'
@@ -163,7 +163,7 @@ export function createHandler(deps: HandlerDeps): Handler {
           code,
         } as const
         ledger.end(
-          toEnded(
+          toEndedLine(
             toFacts({ ...facts, provider: null }, facts.model.startsWith('rehearsal/')),
             ending,
           ),

@@ -1,10 +1,10 @@
 // A line of the ledger has the columns of its table, so shipping is a copy. Everything stands in each line:
 // an end needs no beginning to be understood.
-import type { Call, CallUsage, Provider, Wire } from './api.ts'
+import type { CallUsage, Provider, Wire } from './api.ts'
 import type { Caller } from './caller.ts'
 import type { Prices } from './prices.ts'
 
-type Facts = {
+export type Facts = {
   id: string
   org: string
   user: string
@@ -19,21 +19,8 @@ type Facts = {
   is_rehearsal: boolean
   began_at: string
 }
-export type BegunLine = Facts & {
-  state: 'begun'
-  kind: Provider['kind']
-  /** The prompt's tokens as guessed by its bytes: the estimate if nothing better comes. */
-  input_tokens: number
-  status: null
-  cached_tokens: 0
-  cache_write_tokens: 0
-  output_tokens: 0
-  cost_nano_usd: 0
-  is_priced: false
-  tool_calls: 0
-  text: ''
-}
-export type EndedLine = Facts & {
+/** What an end adds to the facts. */
+type End = {
   state: 'settled' | 'estimated' | 'denied'
   status: number | null
   input_tokens: number
@@ -51,7 +38,19 @@ export type EndedLine = Facts & {
   text: string
   retry_after_s: number | null
 }
-export type LedgerLine = BegunLine | EndedLine
+export type LedgerLine =
+  | (Facts & { state: 'begun'; kind: Provider['kind']; input_tokens: number })
+  | (Facts & End)
+
+/** A call that is booked as begun. */
+export type Begun = {
+  facts: Facts
+  kind: Provider['kind']
+  /** The prompt's tokens as guessed by its bytes: the estimate if nothing better comes. */
+  inputGuess: number
+  /** The facts as text, open at its end: both lines of a call start with it, so they are written down once. */
+  head: string
+}
 
 const bytesPerToken = 4 // The usual rule of thumb for English and code.
 export const guessTokens = (bytes: number) => Math.ceil(bytes / bytesPerToken)
@@ -90,23 +89,20 @@ export function toFacts(
   }
 }
 
-export const toBegun = (facts: Facts, kind: Provider['kind'], bodyBytes: number): BegunLine => ({
-  ...facts,
-  state: 'begun',
-  kind,
-  input_tokens: guessTokens(bodyBytes),
-  status: null,
-  cached_tokens: 0,
-  cache_write_tokens: 0,
-  output_tokens: 0,
-  cost_nano_usd: 0,
-  is_priced: false,
-  tool_calls: 0,
-  text: '',
-})
+export function toBegun(facts: Facts, kind: Provider['kind'], bodyBytes: number): Begun {
+  const head = JSON.stringify(facts).slice(0, -1)
+  return { facts, kind, inputGuess: guessTokens(bodyBytes), head }
+}
+
+// The columns that may not be null, as a call has them that has not ended.
+const nothingYet =
+  '"cached_tokens":0,"cache_write_tokens":0,"output_tokens":0,"cost_nano_usd":0,"is_priced":false,"tool_calls":0,"text":""'
+
+export const toBegunLine = ({ head, kind, inputGuess }: Begun): string =>
+  `${head},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}}`
 
 export type Ending = {
-  state: Call['state'] & EndedLine['state']
+  state: End['state']
   status: number | null
   usage: CallUsage
   /** Null = no price. */
@@ -121,8 +117,7 @@ export type Ending = {
   retryAfterS?: number | null
 }
 
-export const toEnded = (facts: Facts, ending: Ending): EndedLine => ({
-  ...facts,
+const toEnd = (ending: Ending): End => ({
   state: ending.state,
   status: ending.status,
   input_tokens: ending.usage.inputTokens,
@@ -141,22 +136,20 @@ export const toEnded = (facts: Facts, ending: Ending): EndedLine => ({
   retry_after_s: ending.retryAfterS ?? null,
 })
 
+export const toEndedLine = (head: string, ending: Ending): string =>
+  `${head},${JSON.stringify(toEnd(ending)).slice(1)}`
+
 /** The end of a call of which only the beginning is known. */
-export function toEstimate(
-  begun: BegunLine,
+export function toEstimatedLine(
+  begun: LedgerLine & { state: 'begun' },
   endedAt: Date,
   prices: Prices,
   error: string,
-): EndedLine {
-  const { kind, state: _begun, ...facts } = begun
-  const usage = {
-    inputTokens: begun.input_tokens,
-    cachedTokens: 0,
-    cacheWriteTokens: 0,
-    outputTokens: 0,
-  }
-  const costNanoUsd = prices.costNanoUsd(kind, begun.model, usage)
-  return toEnded(facts, { state: 'estimated', status: null, usage, costNanoUsd, endedAt, error })
+): string {
+  const usage = { ...noUsage, inputTokens: begun.input_tokens }
+  const costNanoUsd = prices.costNanoUsd(begun.kind, begun.model, usage)
+  const end = toEnd({ state: 'estimated', status: null, usage, costNanoUsd, endedAt, error })
+  return JSON.stringify({ ...begun, ...end })
 }
 
 export const noUsage: CallUsage = {

@@ -13,7 +13,7 @@ import type { DatabasePool } from 'slonik'
 import type { Logger } from '#kernel/log.ts'
 import { startRepeating } from '#kernel/repeat.ts'
 import type { ProxyConfig } from './config.ts'
-import { type BegunLine, type EndedLine, type LedgerLine, toEstimate } from './ledger-line.ts'
+import { type Begun, type LedgerLine, toBegunLine, toEstimatedLine } from './ledger-line.ts'
 import type { Prices } from './prices.ts'
 import { Refusal } from './refusal.ts'
 import { openSegments, type Position, type Segments } from './segments.ts'
@@ -21,9 +21,9 @@ import { findShipped, moveShipped, upsertCalls } from './sql/calls.ts'
 
 export type Ledger = AsyncDisposable & {
   /** Books a call before it is sent. Throws `ledger/full` when that can't be done: then it must not be sent. */
-  begin(line: BegunLine): void
+  begin(call: Begun): void
   /** Books how a call ended, or that it was denied. Never throws: what the disk refuses waits in memory. */
-  end(line: EndedLine): void
+  end(id: string, line: string): void
   /** All that was booked until now is in PostgreSQL when this resolves. */
   flush(): Promise<void>
 }
@@ -64,10 +64,10 @@ export async function startLedger(options: Options): Promise<Ledger> {
   starting.use(startRepeating(work, config.shipMs, log))
   const started = starting.move()
   return {
-    begin(line) {
+    begin(call) {
       if (shipper.backlogBytes() > config.backlogBytesMax)
         throw new Refusal('ledger/full', 'It waits for its database.', 5)
-      writer.begin(line)
+      writer.begin(call)
     },
     end: writer.end,
     async flush() {
@@ -91,7 +91,7 @@ type Open = Map<string, number>
 
 /** Ends the calls that the last process left open: they may have been answered, so they are estimated. */
 async function replay(segments: Segments, { log, now, prices }: Options): Promise<Open> {
-  const left = new Map<string, BegunLine>()
+  const left = new Map<string, LedgerLine & { state: 'begun' }>()
   let from = segments.start()
   for (;;) {
     const { lines, next } = await segments.read(from, batchBytesMax)
@@ -106,7 +106,7 @@ async function replay(segments: Segments, { log, now, prices }: Options): Promis
     from = next
   }
   for (const line of left.values())
-    segments.append(JSON.stringify(toEstimate(line, now(), prices, 'process ended')))
+    segments.append(toEstimatedLine(line, now(), prices, 'process ended'))
   if (left.size > 0)
     log.warn(
       { calls: left.size },
@@ -126,26 +126,25 @@ function createWriter(segments: Segments, open: Open, log: Logger) {
   return {
     /** Writes what waits. Throws while the disk still refuses. */
     retry,
-    begin(line: BegunLine) {
+    begin(call: Begun) {
       try {
         retry()
-        segments.append(JSON.stringify(line))
+        segments.append(toBegunLine(call))
       } catch (error) {
         log.error({ error }, 'the ledger could not be written, so a call is refused')
         throw new Refusal('ledger/full', undefined, 5)
       }
-      open.set(line.id, segments.end().segment)
+      open.set(call.facts.id, segments.end().segment)
     },
-    end(line: EndedLine) {
-      const text = JSON.stringify(line)
+    end(id: string, line: string) {
       try {
         retry()
-        segments.append(text)
+        segments.append(line)
       } catch (error) {
-        log.error({ error, call: line.id }, 'the end of a call waits for the disk')
-        if (waiting.length < waitingMax) waiting.push(text)
+        log.error({ error, call: id }, 'the end of a call waits for the disk')
+        if (waiting.length < waitingMax) waiting.push(line)
       }
-      open.delete(line.id)
+      open.delete(id)
     },
   }
 }
@@ -211,11 +210,13 @@ function parseLine(text: string): LedgerLine | undefined {
   }
 }
 
+const idAtStart = /^\{"id":"([\w-]+)"/ // As every line is written; parsing each would cost more than sending it.
+
 /** One row a call: of several lines, the last. A statement may not touch a row twice. */
 function toRows(lines: readonly string[]): string {
   const byId = new Map<string, string>()
   for (const text of lines) {
-    const id = parseLine(text)?.id
+    const id = idAtStart.exec(text)?.[1]
     if (id !== undefined) byId.set(id, text)
   }
   return `[${[...byId.values()].join(',')}]`

@@ -98,7 +98,7 @@ async function serveProxy({ upstream, postgresUrl }: { upstream: string; postgre
 }
 
 async function start(part: string, argument = ''): Promise<{ child: ChildProcess; url: string }> {
-  const child = fork(fileURLToPath(import.meta.url), [part, argument], { execArgv: part === 'proxy' && process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : [] })
+  const child = fork(fileURLToPath(import.meta.url), [part, argument], { execArgv: part === 'proxy' && process.env.PROF ? (process.env.PERF ? ['--perf-basic-prof'] : ['--cpu-prof', '--cpu-prof-dir=/tmp/prof']) : [] })
   const [url] = (await once(child, 'message')) as [string]
   return { child, url }
 }
@@ -131,6 +131,7 @@ async function main(): Promise<void> {
   await postgres.migrate('proxy')
   const upstream = await start('mock')
   const floor = await start('floor', upstream.url)
+  if (process.env.PERF) setTimeout(() => { const { execSync } = process.getBuiltinModule('node:child_process'); require_perf(proxy.child.pid!, execSync) }, 9000)
   const proxy = await start('proxy', JSON.stringify({ upstream: upstream.url, postgresUrl: postgres.url('proxy') }))
   const small = JSON.stringify({ model: 'm-1', max_tokens: 9, messages: [{ role: 'user', content: padding }] })
   const large = JSON.stringify({ model: 'm-1', max_tokens: 9, messages: [{ role: 'user', content: `${padding}\\n"`.repeat(310) }] })
@@ -143,6 +144,7 @@ async function main(): Promise<void> {
         const b4 = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
         const calls = await load(url, body)
         const af = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+        if (round === 2) { const { readdirSync } = await import('node:fs'); console.log(peer, readdirSync(`/proc/${child.pid}/task`).map((t) => { const x = readFileSync(`/proc/${child.pid}/task/${t}/stat`, 'utf8'); const f = x.split(') ')[1]!.split(' '); return x.split('(')[1]!.split(')')[0] + ':' + (+f[11]! + +f[12]!) }).join(' ')) }
         if (round === 2) console.log(peer, 'rps', Math.round(calls/3), 'user us', Math.round((+af[11]!-+b4[11]!)*10000/calls), 'sys us', Math.round((+af[12]!-+b4[12]!)*10000/calls))
         const cpu = (cpuMs(child.pid!) - before) / calls
         if (round > 0) best[peer as 'floor' | 'proxy'] = Math.min(best[peer as 'floor' | 'proxy'], cpu)
@@ -153,3 +155,4 @@ async function main(): Promise<void> {
   }
   for (const { child } of [proxy, floor, upstream]) child.kill()
 }
+function require_perf(pid: number, _x: unknown) { const { spawn } = process.getBuiltinModule('node:child_process'); spawn('perf', ['record', '-F', '499', '-g', '-o', '/tmp/perf.data', '-p', String(pid), '--', 'sleep', '12'], { stdio: 'ignore' }) }

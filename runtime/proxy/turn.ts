@@ -1,19 +1,21 @@
 import type { NewTurn } from '../threads/api.ts'
 import type { Caller } from './caller.ts'
-import { type BegunLine, toStored } from './ledger-line.ts'
+import { type Facts, toStored } from './ledger-line.ts'
 import type { Answer } from './wires/answer.ts'
 
+/** A turn without the request's body, which is kept apart as it came. */
+export type TurnHead = Omit<NewTurn, 'request'>
+
 type Parts = {
-  begun: BegunLine
+  facts: Facts
   caller: Caller
-  body: Buffer
   session: string | null
   answer: Answer
 }
 
 /** What threads is told of a call. Calls of one sandbox are one thread, else calls of one session of one key. */
-export function toTurn({ begun, caller, body, session, answer }: Parts): NewTurn {
-  const { id, org, user, loop, pass, attempt, wire, model, is_rehearsal, began_at } = begun
+export function toTurn({ facts, caller, session, answer }: Parts): TurnHead {
+  const { id, org, user, loop, pass, attempt, wire, model, is_rehearsal, began_at } = facts
   return {
     call: id,
     org,
@@ -26,7 +28,6 @@ export function toTurn({ begun, caller, body, session, answer }: Parts): NewTurn
     model,
     isRehearsal: is_rehearsal,
     at: began_at,
-    request: body.toString(),
     answer: {
       text: toStored(answer.text),
       toolCalls: answer.toolCalls.map(({ id, name, input }) => ({

@@ -16,7 +16,7 @@ import {
   type Scene,
   startScene,
   until,
-} from './scene.ts'
+} from './testing/scene.ts'
 
 const working = agent(`date +%N > x; say '${promise}'`)
 
@@ -170,7 +170,7 @@ describe('a result', () => {
   test('of a plan that is not there over HTTP is a failed loop', async () => {
     git(outside, 'clone', '--quiet', '--bare', source, join(outside, 'no-plan.git'))
     await using server = await serve(outside)
-    const loop = await run({ repository: `${server.url}no-plan.git`, plan: 'TODO.md' })
+    const loop = await run({ repository: `${server.url}no-plan.git`, plan: 'LATER.md' })
     assert.deepEqual([loop.ending, loop.passes], ['failed', 0])
   })
 

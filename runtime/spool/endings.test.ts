@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Loop, NewLoopInput } from './api.ts'
 import { endings } from './api.ts'
-import { agent, git, promise, type Scene, startScene, until } from './scene.ts'
+import { agent, git, promise, type Scene, startScene, until } from './testing/scene.ts'
 
 const write = 'date +%N >> log; '
 const red = [{ name: 'test', command: 'echo wrong; false' }]

@@ -9,8 +9,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { testTrust, userClaims } from '../testing/deps.ts'
 import type { Loop, NewLoopInput, Pass } from './api.ts'
-import type { CrashOptions } from './crash-child.ts'
-import { agent, git, newLoop, promise, type Scene, startScene, testConfig, until } from './scene.ts'
+import type { CrashOptions } from './testing/main.ts'
+import {
+  agent,
+  git,
+  newLoop,
+  promise,
+  type Scene,
+  startScene,
+  testConfig,
+  until,
+} from './testing/scene.ts'
 
 const leaseMs = 60_000 // So long that a loop which goes on at once was taken back by its own owner.
 
@@ -49,7 +58,7 @@ describe('a fault in mid-loop', () => {
       trust: testTrust,
       config: { ...testConfig, leaseMs },
     }
-    const script = fileURLToPath(new URL('./crash-child.ts', import.meta.url))
+    const script = fileURLToPath(new URL('./testing/main.ts', import.meta.url))
     const child = spawn(process.execPath, [script, JSON.stringify(options)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })

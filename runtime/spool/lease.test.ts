@@ -6,10 +6,10 @@ import { createTestDeps, type TestDeps } from '../testing/deps.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { NewLoop } from './api.ts'
 import { type Held, holdLoop, LeaseLost } from './runner/lease.ts'
-import { newLoop } from './scene.ts'
 import { type Claim, claimLoop, type Lease, releaseLoop, renewLease } from './sql/leases.ts'
 import { insertLoop } from './sql/loops.ts'
 import { insertPass } from './sql/passes.ts'
+import { newLoop } from './testing/scene.ts'
 
 describe('leases', () => {
   let postgres: TestPostgres

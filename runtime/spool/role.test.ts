@@ -13,7 +13,7 @@ import {
   type Scene,
   startScene,
   until,
-} from './scene.ts'
+} from './testing/scene.ts'
 
 // Ticks the first open item; with none left it says the promise.
 const ticking = agent(`

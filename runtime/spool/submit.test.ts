@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Problem } from '#kernel/parse.ts'
-import { commit, createSource, git, newLoop, type Scene, startScene } from './scene.ts'
+import { commit, createSource, git, newLoop, type Scene, startScene } from './testing/scene.ts'
 
 type Refusal = { code: string; problems: Problem[] }
 
@@ -76,7 +76,7 @@ describe('a loop is refused, and nothing is stored', () => {
     ['a ref that looks like an option', { ref: '--upload-pack=x' }, 'ref', /hyphen/],
     ['a branch that is absent', { ref: 'nowhere' }, 'ref', /no such branch/],
     ['a ref that walks', { ref: 'a/../b' }, 'ref', /./],
-    ['a plan that is absent', { plan: 'TODO.md' }, 'plan', /no such file/],
+    ['a plan that is absent', { plan: 'LATER.md' }, 'plan', /no such file/],
     ['a plan outside of the repository', { plan: '../x.md' }, 'plan', /without \.\./],
     ['a plan inside of .git', { plan: '.git/config' }, 'plan', /\.git/],
     ['a result that is checked out', { result: 'main' }, 'result', /checked out/],

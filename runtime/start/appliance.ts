@@ -3,7 +3,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createLog, type Logger } from '#kernel/log.ts'
+import { createAccess } from '#kernel/access.ts'
+import { createLog } from '#kernel/log.ts'
 import { toText } from '#kernel/parse.ts'
 import type { LoginLink, Status } from '../auth/api.ts'
 import { type Config, loadConfig } from './config.ts'
@@ -28,7 +29,9 @@ export type Appliance = AsyncDisposable & {
 export class UsageError extends Error {}
 
 const app = fileURLToPath(new URL('../../', import.meta.url))
+const policies = new URL('../../policies/access/', import.meta.url)
 const version = '0.1.0'
+const noDatabase = () => {} // It never came up: whoever waits for it has the reason.
 
 export async function startAppliance(options: Options): Promise<Appliance> {
   await using starting = new AsyncDisposableStack()
@@ -38,11 +41,13 @@ export async function startAppliance(options: Options): Promise<Appliance> {
   const readable = prepareReadable(join(state.path, 'readable'))
   const config = configOf(options, state, readable)
   const log = createLog(config.log.level, openLogFile(state.folder('logs')))
-  const database = starting.use(
+  const booting =
     options.database === undefined
-      ? await startEmbedded(state, join(readable.path, 'postgres/native'), log)
-      : await useExternal(options.database),
-  )
+      ? startEmbedded(state, join(readable.path, 'postgres/native'), log)
+      : useExternal(options.database)
+  starting.defer(() => booting.then((found) => found[Symbol.asyncDispose](), noDatabase))
+  const access = createAccess(log, policies) // 0.3 s, while PostgreSQL boots.
+  const database = await booting
   await migrateAll(database, options.roles)
   if (options.roles.includes('proxy')) {
     const { url, keyFile } = starting.use(
@@ -52,7 +57,7 @@ export async function startAppliance(options: Options): Promise<Appliance> {
   }
   const { status, startedWith } = statusOf(config)
   const roles = starting.use(
-    await startRoles({ config, roles: options.roles, database, keys, state, log, status }),
+    await startRoles({ config, roles: options.roles, database, keys, state, log, status, access }),
   )
   startedWith(roles)
   const { url, proxyUrl } = status()
@@ -118,5 +123,3 @@ function writeInstance(state: StateFolder, url: string, proxyUrl: string): void 
   const instance = { url, proxyUrl, pid: process.pid, startedAt: new Date().toISOString() }
   writePrivate(join(state.path, 'instance.json'), JSON.stringify(instance))
 }
-
-export type { Logger }

@@ -1,4 +1,4 @@
-import { createAccess } from '#kernel/access.ts'
+import type { Access } from '#kernel/access.ts'
 import { openDatabase } from '#kernel/db.ts'
 import type { Logger } from '#kernel/log.ts'
 import { createPeers } from '#kernel/peers.ts'
@@ -18,6 +18,7 @@ export type RolesOptions = {
   state: StateFolder
   log: Logger
   status: () => Status
+  access: Access
 }
 
 /** What a role needs beyond the common: auth and weaver sign for others, auth forwards to all. */
@@ -46,9 +47,8 @@ const starters: Readonly<Record<RoleName, (config: Config, deps: StarterDeps) =>
 
 /** Starts the roles asked for, each with its own database login, key and folder. Disposing ends them backwards. */
 export async function startRoles(options: RolesOptions): Promise<StartedRoles> {
-  const { config, roles, keys, database, state, log, status } = options
+  const { config, roles, keys, database, state, log, status, access } = options
   await using starting = new AsyncDisposableStack()
-  const access = await createAccess(log, new URL('../../policies/access/', import.meta.url))
   const urls = new Map<RoleName, URL>()
   for (const [role, url] of Object.entries(config.peers))
     if (url) urls.set(role as RoleName, new URL(url))

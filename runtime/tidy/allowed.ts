@@ -2,7 +2,7 @@
 
 /** Programs of their own: they may read the environment, act when imported, and be imported by nobody. */
 export const entryPoints = [
-  /(^|\/)main\.(ts|js)$/,
+  /(^|[/-])main\.(ts|js)$/, // `main.ts`, and `crash-main.ts` of a role's own `testing/`.
   /\.test\.ts$/,
   /^runtime\/cli\/treadle\.js$/, // The bin: it must run before Node 26 is found.
   /^runtime\/start\/[^/]+\.js$/, // The pre-start script, for the same reason.
@@ -10,9 +10,12 @@ export const entryPoints = [
 ]
 export const isEntryPoint = (path: string) => entryPoints.some((pattern) => pattern.test(path))
 
-/** Rooms that put others together, and so may import them. Nothing that ships imports testing or bench. */
+/** Rooms that put others together, and so may import them. */
 export const assemblingRooms = ['runtime/start', 'runtime/testing', 'runtime/bench']
-export const neverShippedRooms = ['runtime/testing', 'runtime/bench', 'runtime/tidy']
+
+/** Tests, and what only they use: whole rooms, and a role's own `testing.ts` or `testing/`. */
+export const isShipped = (path: string) =>
+  !/^runtime\/(testing|bench|tidy)\/|\.test\.ts$|\/testing(\.ts$|\/)/.test(path)
 
 /** Files over 400 lines, with the reason. */
 export const longFiles: Readonly<Record<string, string>> = {}

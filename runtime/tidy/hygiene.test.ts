@@ -10,7 +10,6 @@ import { testPlanted } from './planted.ts'
 
 const note = ['TO', 'DO'].join('')
 const host = ['registry', 'example', 'org'].join('.')
-const person = ['', 'home', 'somebody'].join('/')
 
 describe('the rules on hygiene', () => {
   testPlanted(leftoverRule, {
@@ -52,9 +51,13 @@ describe('the rules on hygiene', () => {
       },
       found: [],
     },
+    'prose within a code block is not typed': {
+      files: { 'README.md': '```\ncli/   the treadle command, see `treadle --help`\n```' },
+      found: [],
+    },
     'prose outside code is not typed': { files: { 'README.md': 'treadle runs loops' }, found: [] },
   })
-  testPlanted(createMachineRule('/srv/clones/treadle/'), {
+  testPlanted(createMachineRule(['/srv/clones/treadle/', '/home/somebody', '/root']), {
     'the registry of one machine is told': {
       files: { '.npmrc': `a=1\nregistry=https://${host}/` },
       found: ['.npmrc:2'],
@@ -63,8 +66,11 @@ describe('the rules on hygiene', () => {
       files: { 'a.ts': `const a = '/srv/clones/treadle/x'` },
       found: ['a.ts:1'],
     },
-    "a person's home is told": { files: { 'a.md': `see ${person}/x` }, found: ['a.md:1'] },
-    "the sandbox's home is no machine's": { files: { 'a.md': 'see /home/agent/x' }, found: [] },
+    "a person's home is told": { files: { 'a.md': 'see /home/somebody/x' }, found: ['a.md:1'] },
+    "a path that every machine has is no one's": {
+      files: { 'a.md': 'see /home/agent/x, /root, and /srv/clones/treadle-2' },
+      found: [],
+    },
   })
   testPlanted(lockRule, {
     'a download address in the lock file is told': {

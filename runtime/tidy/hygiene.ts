@@ -27,7 +27,7 @@ export const fileBytesRule: Rule = (tree) =>
     })
 
 const typed =
-  /(?<=[`$ ]|^)(?:npm run ([\w:.-]+)|npm (start|test)\b|treadle ([a-z-]+)(?: ([a-z-]+))?)/gm
+  /^\s*(?:\$ )?(?:npx --no-install )?(?:npm run ([\w:.-]+)|npm (start|test)\b|treadle ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?)/g
 
 /** Every command that a README tells its reader to type exists. Looks in code spans and code blocks. */
 export const readmeCommandRule: Rule = (tree) => {
@@ -76,29 +76,31 @@ function scriptsOf(tree: Tree): ReadonlySet<string> {
 
 // A host such as `registry.NAME.TLD`; an image registry of Kubernetes is an address that users need.
 const host = /\b(?:registry|mirror|artifactory|nexus)\.(?!k8s\.io)[a-z][\w-]*\.[a-z]{2,}\b/g
-// `/home/agent` is inside every sandbox, and `you`, `me`, `alice` and `bob` live in examples alone.
-const home = /\/(?:home\/(?!(?:agent|you|me|alice|bob)\b)|Users\/)\w[\w-]*/g
 
-/** @param root Where this clone lies: a path that no other machine has. */
+/** @param places Where this clone lies, and its user's home: paths that no other machine has. */
 export const createMachineRule =
-  (root: string): Rule =>
-  (tree) =>
-    [...tree.values()].flatMap((source) => [
+  (places: readonly string[]): Rule =>
+  (tree) => {
+    const paths = toPattern(places)
+    return [...tree.values()].flatMap((source) => [
       ...offencesAt(source, source.text, host, ([found]) => ({
         what: `${found} is the package registry of one machine`,
         instead: 'leave it out: package managers have their own settings',
       })),
-      ...offencesAt(source, source.text, toPattern(root), ([found]) => ({
+      ...offencesAt(source, source.text, paths, ([found]) => ({
         what: `${found} exists on one machine alone`,
         instead: 'write a path relative to the repository, or take it as a parameter',
       })),
     ])
+  }
 
-function toPattern(root: string): RegExp {
-  const own = root.replace(/\/$/, '').replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  return own.split('/').length > 2
-    ? new RegExp(`${own}(?=[/\\s'"\`]|$)|${home.source}`, 'gm')
-    : home
+/** `/root` and the like are on every machine: only a path of two names or more gives one away. */
+function toPattern(places: readonly string[]): RegExp {
+  const own = places
+    .map((place) => place.replace(/\/$/, ''))
+    .filter((place) => /\/.+\//.test(place))
+  const escaped = own.map((place) => place.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return own.length === 0 ? /(?!)/g : new RegExp(`(?:${escaped.join('|')})(?![\\w-])`, 'g')
 }
 
 /** Where packages came from is a fact about the machine that made the lock file. */

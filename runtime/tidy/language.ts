@@ -1,6 +1,6 @@
 // What TypeScript or JavaScript offers and this house does without.
 import { basename } from 'node:path'
-import { isEntryPoint, neverShippedRooms, sqlElsewhere } from './allowed.ts'
+import { isEntryPoint, isShipped, sqlElsewhere } from './allowed.ts'
 import { codeOf, isTest, offencesAt, type Rule, roomOf } from './tree.ts'
 
 type Ban = { pattern: RegExp; what: string; instead: string }
@@ -82,7 +82,7 @@ const consoleCalls: Ban[] = [
 /** What a program says goes through its log or the stream it was given, so that tests and `--json` see it. */
 export const consoleRule: Rule = (tree) =>
   codeOf(tree)
-    .filter(({ path }) => !isEntryPoint(path) && !neverShippedRooms.includes(roomOf(path) ?? ''))
+    .filter(({ path }) => !isEntryPoint(path) && isShipped(path))
     .flatMap((source) => findBans(source, consoleCalls))
 
 const findBans = (source: Parameters<typeof offencesAt>[0], bans: readonly Ban[]) =>

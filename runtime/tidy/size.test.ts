@@ -28,6 +28,14 @@ describe('the function size rule', () => {
       files: { [path]: `function f() {\n${lines(68)}}` },
       found: [],
     },
+    'lines of a named function inside are its own': {
+      files: { [path]: `function f() {\n${lines(50)}  function g() {\n${lines(50)}  }\n}` },
+      found: [],
+    },
+    'lines of a callback inside are not': {
+      files: { [path]: `function f() {\n${lines(50)}  g(() => {\n${lines(50)}  })\n}` },
+      found: ['runtime/a/a.ts:1'],
+    },
     'the wiring of a role may be long': {
       files: { 'runtime/a/role.ts': `async function startA() {\n${lines(80)}}` },
       found: [],

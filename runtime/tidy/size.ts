@@ -36,17 +36,35 @@ const toOffences =
 
 type FunctionPlace = { name: string; line: number; lines: number }
 
-/** Functions with a body of braces. Relies on the formatter: the body's brace is the last of its line. */
+/**
+ * Functions with a body of braces, and how many lines are their own: those of named functions inside count for
+ * these, as a class's methods do. Relies on the formatter: the body's brace is the last of its line.
+ */
 export function findFunctions({ masked: { code } }: SourceFile): FunctionPlace[] {
   const closeOf = matchBrackets(code)
   const openOf = new Map(Array.from(closeOf, ([open, close]) => [close, open]))
-  return Array.from(code.matchAll(/\{[^\S\n]*$/gm)).flatMap(({ index: open }) => {
+  const found = Array.from(code.matchAll(/\{[^\S\n]*$/gm)).flatMap(({ index: open }) => {
     const head = headOf(code, open, openOf)
     const close = closeOf.get(open)
     if (!head || close === undefined) return []
     const line = lineAt(code, head.start)
-    return [{ name: head.name, line, lines: lineAt(code, close) - line + 1 }]
+    const isNamed = named.test(code.slice(head.start, open))
+    return [{ name: head.name, isNamed, line, lines: lineAt(code, close) - line + 1 }]
   })
+  return found.map(({ isNamed: _, ...place }) => ({ ...place, lines: ownLines(place, found) }))
+}
+
+type Found = FunctionPlace & { isNamed: boolean }
+
+const named =
+  /^\s*(?:export )?(?:async )?(?:function\b|(?:const|let) [\w$]+ = (?:async )?(?:[(<]|[\w$]+ =>)|[\w$]+: (?:async )?\(|(?:get |set |\*|static )*[\w$[\].]+\([^{]*\)[^=]*$)/
+
+function ownLines(outer: FunctionPlace, all: readonly Found[]): number {
+  const isInside = (inner: FunctionPlace, within: FunctionPlace) =>
+    inner.line > within.line && inner.line + inner.lines <= within.line + within.lines
+  const inside = all.filter((each) => each.isNamed && isInside(each, outer))
+  const next = inside.filter((each) => !inside.some((other) => isInside(each, other)))
+  return outer.lines - next.reduce((sum, { lines }) => sum + lines, 0)
 }
 
 function matchBrackets(code: string): Map<number, number> {

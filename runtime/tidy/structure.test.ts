@@ -40,6 +40,11 @@ describe('the import rule', () => {
       },
       found: ['runtime/start/all.ts:1'],
     },
+    "a room's own help for its tests does not ship either": {
+      files: { [roomA]: `import { x } from './testing.ts'`, 'runtime/a/testing.ts': '' },
+      found: ['runtime/a/a.ts:1'],
+      says: /never ships/,
+    },
     'a test may import the rooms that help testing': {
       files: {
         'runtime/a/a.test.ts': `import { x } from '../testing/db.ts'`,
@@ -147,6 +152,14 @@ describe('the rule on effects at import', () => {
       found: ['runtime/a/a.ts:1'],
     },
     'a program may act': { files: { 'runtime/a/main.ts': 'f()' }, found: [] },
+    'what runs only as a program is no effect': {
+      files: { [roomA]: 'if (import.meta.main) {\n  f()\n}' },
+      found: [],
+    },
+    'the end of a long template is no effect': {
+      files: { [roomA]: 'const a = `\nb\n`' },
+      found: [],
+    },
     'declarations are no effects': {
       files: {
         [roomA]:

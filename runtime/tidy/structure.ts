@@ -1,7 +1,7 @@
 // Who may import whom, in what order, and what happens on import.
 import { isBuiltin } from 'node:module'
 import { basename, dirname } from 'node:path'
-import { assemblingRooms, isEntryPoint, neverShippedRooms } from './allowed.ts'
+import { assemblingRooms, isEntryPoint, isShipped } from './allowed.ts'
 import {
   codeOf,
   type Import,
@@ -32,18 +32,16 @@ function wrongFile(source: SourceFile, { specifier, target, kind }: Import, tree
   if (!tree.has(target!)) {
     return { what: `${specifier} is no file`, instead: 'write the path with its ending, .ts' }
   }
+  if (isShipped(source.path) && !isShipped(target!)) {
+    const instead = 'move what is needed out of it'
+    return { what: `${target} never ships, and this file does`, instead }
+  }
   if (from === to) return undefined
   if (to === 'runtime/kernel') {
     const instead = `import from '#kernel/${basename(target!)}'`
     return specifier.startsWith('#') ? undefined : { what: `${specifier} goes around`, instead }
   }
   if (isTest(source)) return undefined
-  if (neverShippedRooms.includes(to!) && !neverShippedRooms.includes(from!)) {
-    return {
-      what: `${to} never ships`,
-      instead: 'move what is needed into this room or the kernel',
-    }
-  }
   if (from === undefined || assemblingRooms.includes(from)) return undefined
   if (basename(target!) !== 'api.ts') {
     const instead = `talk to it over HTTP, or import its wire types from ${to}/api.ts`
@@ -100,15 +98,15 @@ const cycleAt = (path: string, line: number, cycle: string[]): Offence => ({
   instead: 'move what both need into a third file, or pass it as a parameter',
 })
 
-/** A file that no shipped file imports or names. Rooms that never ship count as users of their own files. */
+/** A shipped file that no shipped file imports or names; of the others, one that no file at all does. */
 export const deadFileRule: Rule = (tree) => {
-  const users = [...tree.values()].filter((source) => !isTest(source))
   const all = [...tree.values()]
+  const shipped = all.filter(({ path }) => isShipped(path))
   return codeOf(tree)
     .filter(({ path }) => !isEntryPoint(path))
     .filter(({ path }) => {
-      const isUnshipped = neverShippedRooms.includes(roomOf(path) ?? '')
-      return !(isUnshipped ? all : users).some((user) => user.path !== path && uses(user, path))
+      const users = isShipped(path) ? shipped : all
+      return !users.some((user) => user.path !== path && uses(user, path))
     })
     .map(({ path }) => {
       return { path, line: 1, what: 'nothing imports this file', instead: 'delete it, or use it' }
@@ -126,7 +124,7 @@ function uses(user: SourceFile, path: string): boolean {
 
 // Prettily printed code has a statement's first word at the start of its line, and only a top-level one there.
 const effect =
-  /^(?!import\b|export\b|const\b|let\b|function\b|async function\b|class\b|type\b|interface\b|abstract class\b|declare\b)[\w$({[`'"][^\n]*|^(?:export )?(?:const|let)\b[^\n]*=\s*await\b[^\n]*/gm
+  /^(?!if \(import\.meta\.main\)|import\b|export\b|const\b|let\b|function\b|async function\b|class\b|type\b|interface\b|abstract class\b|declare\b)[\w$({[][^\n]*|^(?:export )?(?:const|let)\b[^\n]*=\s*await\b[^\n]*/gm
 
 /** Importing a module must do nothing: only programs act. */
 export const effectRule: Rule = (tree) =>

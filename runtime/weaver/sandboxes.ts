@@ -9,6 +9,7 @@ import type { Backend } from './backend/backend.ts'
 import type { WeaverConfig } from './config.ts'
 import type { Entry } from './entry.ts'
 import { fault } from './errors.ts'
+import { readBounded } from './pod-client.ts'
 import { createPool } from './pool.ts'
 import { toSandbox } from './sandbox.ts'
 import { insertStarting, setEnded, setProcess, setReady, setWarm } from './sql/sandboxes.ts'
@@ -31,6 +32,13 @@ export type Sandboxes = AsyncDisposable & {
   /** The limit that ended its agent, as far as can be known now. */
   cutOf(entry: Entry): Cut | null
 }
+
+const firstCommand = {
+  method: 'POST',
+  path: '/exec',
+  json: { argv: ['true'], timeoutMs: 10_000 },
+} as const
+const firstAnswerBytesMax = 64 * 1024
 
 export function createSandboxes(deps: SandboxesDeps): Sandboxes {
   const { config, backend, db, log, now, uids } = deps
@@ -70,8 +78,15 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
 
   async function makeWarm(): Promise<Entry> {
     const entry = await make('namespaces')
-    await db.query(setWarm(entry.id, entry.started!.level))
-    return entry
+    // Runs one command, so that the daemon has loaded what the first real one needs.
+    try {
+      await readBounded(await entry.started!.pod.call(firstCommand), firstAnswerBytesMax)
+      await db.query(setWarm(entry.id, entry.started!.level))
+      return entry
+    } catch (error) {
+      await end(entry.id, 'failed')
+      throw error
+    }
   }
 
   async function make(isolation: NewSandbox['isolation']): Promise<Entry> {

@@ -60,5 +60,4 @@ requires_openai_auth = false
 supports_websockets = false
 request_max_retries = 2
 stream_max_retries = 2
-stream_idle_timeout_ms = 300000
-`
+stream_idle_timeout_ms = 300000`

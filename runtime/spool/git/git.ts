@@ -68,11 +68,7 @@ function start(args: readonly string[], options: GitOptions): Child {
     cwd: '/', // Another uid may not be able to stand where this process stands.
     env: { ...environment, GIT_CEILING_DIRECTORIES: options.repository.replace(/\/[^/]*\/?$/, '') },
     stdio: ['pipe', 'pipe', 'pipe'],
-    signal: AbortSignal.any([
-      AbortSignal.timeout(options.msMax),
-      ...(options.signal ? [options.signal] : []),
-    ]),
-    killSignal: 'SIGKILL',
+    detached: true, // A group of its own: what git has started ends with it.
     ...options.as,
   })
 }
@@ -112,26 +108,42 @@ export async function streamGit(
   if (exit !== 0) throw fault('git/failed', { detail: `git ${args[0]}: ${errors}`, say: errors })
 }
 
-/** All parts of one child; the first failure kills it, so that none is left behind. */
+/** All parts of one child; an abort, the deadline or the first failure kills it and all that it started. */
 async function settle<const T extends readonly Promise<unknown>[]>(
   child: Child,
-  options: GitOptions,
+  { signal, msMax }: GitOptions,
   parts: T,
 ) {
+  const late = AbortSignal.timeout(msMax)
+  const stop = AbortSignal.any(signal ? [late, signal] : [late])
+  const kill = () => killGroup(child)
+  stop.addEventListener('abort', kill)
   try {
+    if (stop.aborted) kill()
     return await Promise.all(parts)
   } catch (error) {
-    child.kill('SIGKILL')
+    kill()
     await Promise.allSettled(parts)
-    const isLate = (error as Error).name === 'AbortError' && !options.signal?.aborted
-    if (isLate) throw fault('git/failed', { say: `It took longer than ${options.msMax} ms.` })
-    throw error
+    if (!stop.aborted) throw error
+  } finally {
+    stop.removeEventListener('abort', kill)
+  }
+  signal?.throwIfAborted()
+  throw fault('git/failed', { say: `It took longer than ${msMax} ms.` })
+}
+
+function killGroup({ pid }: Child): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It ended by itself at this moment.
   }
 }
 
 async function ended(child: Child): Promise<number> {
   const [exit] = (await once(child, 'close')) as [number | null]
-  return exit ?? 128
+  if (exit === null) throw fault('git/failed', { say: 'It was killed.' })
+  return exit
 }
 
 async function collect(stream: Readable, bytesMax: number): Promise<Buffer> {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Fault } from '#kernel/fault.ts'
-import { commit, createSource, git } from '../scene.ts'
+import { commit, createSource, git } from '../testing/scene.ts'
 import { cloneInto, openSource } from './source.ts'
 import {
   countChanged,

@@ -155,13 +155,11 @@ async function start(sandbox: SandboxClient, run: Run, programs: Run['programs']
   }
 }
 
-const toMessage = ({ loop: { id, spec } }: Run, { pass }: Attempt) =>
-  `${spec.name}: pass ${pass}
-
-Loop: ${id}
-Agent: ${typeof spec.agent === 'string' ? spec.agent : 'command'}
-Model: ${spec.model}
-`
+function toMessage({ loop: { id, spec } }: Run, { pass }: Attempt): string {
+  const agent = typeof spec.agent === 'string' ? spec.agent : 'command'
+  const facts = [`Loop: ${id}`, `Agent: ${agent}`, `Model: ${spec.model}`]
+  return `${spec.name}: pass ${pass}\n\n${facts.join('\n')}\n`
+}
 
 type Snap = { from: string; file: string; message: string; cut: string | null }
 

@@ -74,7 +74,10 @@ const lostCodes = [
   'UND_ERR_BODY_TIMEOUT',
 ]
 
-/** The answer is missing, or a peer failed for want of its database: safe to ask again where asking twice does no more than asking once. */
+/**
+ * The answer is missing, or a peer failed for want of its database: safe to ask again where asking
+ * twice does no more than asking once.
+ */
 export function isUnanswered(error: unknown): boolean {
   if (error instanceof Fault)
     return error.code === 'internal' || [429, 502, 503, 504].includes(error.status)

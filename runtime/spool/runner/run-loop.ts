@@ -1,5 +1,6 @@
 // One lease's worth of a loop: one pass from where it stands, or the loop's end.
 
+import { Fault } from '#kernel/fault.ts'
 import type { GateResult } from '../api.ts'
 import { type Decision, decide, decideBefore, isWorthGates, type Situation } from '../decide.ts'
 import { toFacts } from '../pass.ts'
@@ -101,10 +102,17 @@ async function recover(run: Run, error: unknown): Promise<void> {
   run.log.warn({ error, loop: run.loop.id }, 'a pass failed')
   if (error instanceof EndsLoop) return endWithWork(run, error)
   const failures = run.loop.failures + 1
-  const reason = `This machine failed: ${error instanceof Error ? error.message : String(error)}`
+  const reason = `This machine failed: ${toText(error)}`
   if (failures >= failuresMax) return endWithWork(run, new EndsLoop('failed', reason))
   await pause(run, { waitMs: failureWaitMs * failures, reason, failures })
 }
+
+const toText = (error: unknown) =>
+  error instanceof Fault
+    ? error.publicMessage
+    : error instanceof Error
+      ? error.message
+      : String(error)
 
 async function endWithWork(run: Run, { ending, message }: EndsLoop): Promise<void> {
   const passes = await readPasses(run)

@@ -77,7 +77,7 @@ export type Finish = {
   settling?: Pick<Settling, 'pass' | 'gates'>
 }
 
-/** Delivers what was done, then ends the loop. Cut short in between, it is done again: delivering twice changes nothing. */
+/** Delivers what was done, then ends the loop. Cut short in between, it does both again: no harm is done. */
 export async function end(run: Run, { ending, reason, work, settling }: Finish): Promise<void> {
   const { held, loop } = run
   const { branch, bundle, note } = await place(run, ending, work)

@@ -30,86 +30,83 @@ type Options = {
 const extraSlots = 4 // For cancelled loops alone: their end takes no sandbox, and nobody should wait for it.
 const failedMs = 1_000 // A database that is away is not asked without a pause.
 
-export function startSlots({ config, deps, owner, host, onWritten }: Options): Slots {
+export function startSlots(options: Options): Slots {
+  const { config, deps } = options
   const stop = new AbortController()
   const bell = new EventEmitter()
-  const running = new Map<string, { held: Held; done: Promise<void> }>()
+  const runners = createRunners(options, stop.signal, () => bell.emit('ring'))
   const taking = take()
   return {
     wake: () => void bell.emit('ring'),
     cancel(loop) {
-      running.get(loop)?.held.cancel()
+      runners.cancel(loop)
       bell.emit('ring')
     },
     async [Symbol.asyncDispose]() {
       stop.abort()
       await taking
-      await Promise.all([...running.values()].map(({ done }) => done))
+      await runners.ended()
     },
   }
 
   async function take(): Promise<void> {
     while (!stop.signal.aborted) {
-      const rung = once(bell, 'ring', {
-        signal: AbortSignal.any([stop.signal, AbortSignal.timeout(config.pollMs)]),
-      })
-      rung.catch(() => {}) // The next turn has come, or the end: both are looked at above.
-      const hasTaken = await takeOne().catch(async (error: unknown) => {
-        deps.log.warn({ error }, 'the queue was not read; the next turn tries again')
-        await sleep(failedMs, undefined, { signal: stop.signal }).catch(() => {}) // An abort ends the loop above.
-        return false
-      })
-      if (!hasTaken) await rung.catch(() => {}) // As above.
+      const turn = AbortSignal.any([stop.signal, AbortSignal.timeout(config.pollMs)])
+      // Before the look: what rings in between is not missed. Its turn's end is no failure.
+      const rung = once(bell, 'ring', { signal: turn }).catch(() => {})
+      if (!(await runners.takeOne().catch(passOver))) await rung
     }
   }
 
+  async function passOver(error: unknown): Promise<false> {
+    deps.log.warn({ error }, 'the queue was not read; the next turn tries again')
+    await sleep(failedMs, undefined, { signal: stop.signal }).catch(() => {}) // Then the loop above ends.
+    return false
+  }
+}
+
+function createRunners(options: Options, stop: AbortSignal, onEnd: () => void) {
+  const { config, deps, owner, onWritten } = options
+  const { db, log } = deps
+  const running = new Map<string, { held: Held; done: Promise<void> }>()
+  return {
+    takeOne,
+    cancel: (loop: string) => running.get(loop)?.held.cancel(),
+    ended: () => Promise.all([...running.values()].map(({ done }) => done)),
+  }
+
+  /** True where a loop was taken: there may be another. */
   async function takeOne(): Promise<boolean> {
     if (running.size >= config.parallel + extraSlots) return false
     const only = running.size < config.parallel ? 'any' : 'cancelled'
     const held = [...running.keys()]
-    const claimed = await deps.db.maybeOne(
-      claimLoop({ owner, leaseMs: config.leaseMs, held, only }),
-    )
-    if (!claimed) return false
-    const lease: Lease = { id: claimed.id, owner, fence: claimed.fence }
-    begin(lease)
-    return true
+    const row = await db.maybeOne(claimLoop({ owner, leaseMs: config.leaseMs, held, only }))
+    if (row) begin({ id: row.id, owner, fence: row.fence })
+    return row !== null
   }
 
   function begin(lease: Lease): void {
-    const { db, log } = deps
-    const { leaseMs, outageMsMax } = config
-    const held = holdLoop(lease, { db, log, leaseMs, outageMsMax, stop: stop.signal, onWritten })
-    const done = work(held)
-      .catch((error: unknown) =>
-        log.warn({ error, loop: lease.id }, 'a runner failed; its lease runs out'),
-      )
+    const held = holdLoop(lease, { ...config, db, log, stop, onWritten })
+    const done = work(held, options)
+      .catch((error: unknown) => {
+        log.warn({ error, loop: lease.id }, 'a runner failed; its lease runs out')
+      })
       .finally(() => {
         running.delete(lease.id)
-        bell.emit('ring')
+        onEnd()
       })
     running.set(lease.id, { held, done })
   }
+}
 
-  async function work(held: Held): Promise<void> {
-    await using _ = held
-    const { id } = held.lease
-    const loop = await held.write((tx) => tx.one(readLoop(id)))
-    const { db, log, peers, now, folder } = deps
-    const work = workOf(folder, id, held.signal)
-    await runLoop({
-      config,
-      db,
-      log,
-      peers,
-      now,
-      folder,
-      programs: programsFor(loop, host),
-      held,
-      loop,
-      work,
-    })
-  }
+async function work(held: Held, { config, deps, host }: Options): Promise<void> {
+  await using _ = held
+  const { id } = held.lease
+  const loop = await held.write((tx) => tx.one(readLoop(id)))
+  const { db, log, peers, now, folder } = deps
+  const programs = programsFor(loop, host)
+  const at = workOf(folder, id, held.signal)
+  await runLoop({ config, db, log, peers, now, folder, programs, held, loop, work: at })
 }
 
 /** Behind walls, Treadle's own programs lie where weaver shows them. */

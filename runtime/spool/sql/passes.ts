@@ -130,7 +130,8 @@ export type Settlement = { gates: readonly GateResult[]; next: Next; reason: str
 
 export const settlePass = (loop: string, pass: number, { gates, next, reason }: Settlement) =>
   sql.unsafe`
-    update spool.passes set phase = 'settled', gates = ${JSON.stringify(gates)}::jsonb, next = ${next}, reason = ${reason}, ended_at = now()
+    update spool.passes set phase = 'settled', gates = ${JSON.stringify(gates)}::jsonb,
+      next = ${next}, reason = ${reason}, ended_at = now()
     where loop = ${loop} and pass = ${pass} and phase <> 'settled'`
 
 /** A loop that ends between passes takes its open one along. */

@@ -6,12 +6,12 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Role } from '#kernel/role.ts'
 import type { RoleName, UserClaims } from '#kernel/tokens.ts'
-import { createTestDeps, type TestDeps, userClaims } from '../testing/deps.ts'
-import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import type { Loop, LoopEvent, NewLoopInput, Page, Pass } from './api.ts'
-import type { SpoolConfig } from './config.ts'
+import { createTestDeps, type TestDeps, userClaims } from '../../testing/deps.ts'
+import { startPostgres, type TestPostgres } from '../../testing/postgres.ts'
+import type { Loop, LoopEvent, NewLoopInput, Page, Pass } from '../api.ts'
+import type { SpoolConfig } from '../config.ts'
+import { startSpool } from '../role.ts'
 import { type Doubles, startDoubles } from './doubles.ts'
-import { startSpool } from './role.ts'
 
 export const testConfig: SpoolConfig = {
   parallel: 3,

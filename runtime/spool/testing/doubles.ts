@@ -12,7 +12,7 @@ import { json, Router } from 'express'
 import { createFaults } from '#kernel/fault.ts'
 import { type Listening, listen } from '#kernel/http.ts'
 import { createLog } from '#kernel/log.ts'
-import type { SandboxRecord } from '../proxy/api.ts'
+import type { SandboxRecord } from '../../proxy/api.ts'
 import type {
   AgentStart,
   AgentState,
@@ -20,7 +20,7 @@ import type {
   ExecResult,
   NewSandbox,
   Snapshot,
-} from '../weaver/api.ts'
+} from '../../weaver/api.ts'
 
 const fault = createFaults({
   'weaver/absent': { status: 404, text: 'No sandbox has this id.' },

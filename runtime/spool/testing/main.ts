@@ -5,8 +5,8 @@ import { openDatabase } from '#kernel/db.ts'
 import { createLog } from '#kernel/log.ts'
 import { createPeers } from '#kernel/peers.ts'
 import { createVerifier, type RoleName, type Trust } from '#kernel/tokens.ts'
-import type { SpoolConfig } from './config.ts'
-import { startSpool } from './role.ts'
+import type { SpoolConfig } from '../config.ts'
+import { startSpool } from '../role.ts'
 
 export type CrashOptions = {
   databaseUrl: string
@@ -25,7 +25,7 @@ const { url } = await startSpool(options.config, {
   db: await openDatabase(options.databaseUrl),
   verify: createVerifier('spool', options.trust),
   peers: createPeers('spool', async () => 'unsigned', urls),
-  access: createAccess(log, new URL('../../policies/access/', import.meta.url)),
+  access: createAccess(log, new URL('../../../policies/access/', import.meta.url)),
   folder: options.folder,
 })
 process.stdout.write(`${url}\n`)
