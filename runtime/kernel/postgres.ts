@@ -14,6 +14,7 @@ import {
   rmSync,
   symlinkSync,
 } from 'node:fs'
+import { userInfo } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from './log.ts'
@@ -85,21 +86,35 @@ type Link = { source: string; target: string }
 // initdb looks its uid up in the passwd file, where a uid of our own has no line. `nobody` has one everywhere; the
 // data then goes to its real owner, whom a running server does not look up.
 const nobody: Owner = { uid: 65_534, gid: 65_534 }
+const asNobody = ['--user', `--map-user=${nobody.uid}`, `--map-group=${nobody.gid}`]
 
 function createCluster({ programs, folder, owner, fsync }: PostgresOptions): void {
   const fresh = join(folder, 'data.new')
   rmSync(fresh, { recursive: true, force: true }) // A start that was killed half-way leaves one.
   if (owner) chownSync(folder, nobody.uid, nobody.gid)
-  const flags = ['-U', 'postgres', '--auth=trust', '-E', 'UTF8', '--locale-provider=builtin']
-  const sync = fsync === 'off' ? ['--no-sync'] : []
-  const made = spawnSync(
-    join(programs, 'bin/initdb'),
-    ['-D', fresh, ...flags, '--locale=C.UTF-8', '--no-instructions', ...sync],
-    { ...(owner && nobody), cwd: folder, env: { PATH: '/usr/bin:/bin', TZ: 'UTC' } },
-  )
+  const initdb = join(programs, 'bin/initdb')
+  const flags = ['-D', fresh, '-U', 'postgres', '--auth=trust', '-E', 'UTF8', '--no-instructions']
+  const locale = ['--locale-provider=builtin', '--locale=C.UTF-8']
+  const argv = [...flags, ...locale, ...(fsync === 'off' ? ['--no-sync'] : [])]
+  // A caller that the passwd file does not know, as in some containers, is `nobody` in a user namespace of its own.
+  const [program, args] =
+    owner || hasName() ? [initdb, argv] : ['unshare', [...asNobody, initdb, ...argv]]
+  const made = spawnSync(program, args, {
+    ...(owner && nobody),
+    cwd: folder,
+    env: { PATH: '/usr/bin:/bin', TZ: 'UTC' },
+  })
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr ?? made.error?.message}`)
   if (owner) chownAll(folder, owner)
   renameSync(fresh, join(folder, 'data')) // One step: a folder named `data` is always whole.
+}
+
+function hasName(): boolean {
+  try {
+    return userInfo().username !== ''
+  } catch {
+    return false // As documented: the uid has no line.
+  }
 }
 
 function chownAll(path: string, owner: Owner): void {

@@ -2,7 +2,7 @@
 import { fault, type PodCode } from './errors.ts'
 import { type Ran, run } from './run.ts'
 
-const timeMsMax = 300_000 // A gigabyte of repository takes about a minute here.
+const timeMsMax = 300_000 // One command on the largest bundle and a slow disk; a command is milliseconds mostly.
 const outputBytesMax = 16 * 1024 ** 2 // Names of the files that one pass changed: 200,000 long ones.
 
 export type Git = {

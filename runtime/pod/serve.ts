@@ -10,7 +10,10 @@ const idleMs = 60_000 // Weaver asks again within seconds; an early close would 
 export function serve(pod: Pod, socket: string, onReady: () => void): void {
   const server = http.createServer({ requestTimeout: requestMsMax, keepAliveTimeout: idleMs })
   server.maxConnections = connectionsMax
-  server.on('request', (request, response) => void answer(pod, request, response))
+  server.on('request', (request, response) => {
+    response.sendDate = false // Where no time zone is set, the first date looks for one: 7 ms.
+    void answer(pod, request, response)
+  })
   server.on('upgrade', (request, connection, head) => void upgrade(pod, request, connection, head))
   server.listen(socket, onReady)
 }

@@ -24,17 +24,14 @@ export type CallOptions = {
   session: string | null
   response: ServerResponse
   state: SandboxState | undefined
-  ledger: Ledger
-  prices: Prices
-  turns: Turns
-  log: Logger
-  now: () => Date
   /** Called when all is booked. */
   onSettled: () => void
 }
+type CallDeps = { ledger: Ledger; prices: Prices; turns: Turns; log: Logger; now: () => Date }
 
 export class ModelCall implements Watcher {
   readonly #options: CallOptions
+  readonly #deps: CallDeps
   readonly #beganMs: number
   #reader: AnswerReader | undefined
   #status: number | null = null
@@ -43,14 +40,15 @@ export class ModelCall implements Watcher {
   #outcome: Outcome = 'complete'
   #error: string | null = null
 
-  constructor(options: CallOptions) {
+  constructor(options: CallOptions, deps: CallDeps) {
     this.#options = options
-    this.#beganMs = options.now().getTime()
+    this.#deps = deps
+    this.#beganMs = deps.now().getTime()
   }
 
   head(status: number, headers: IncomingHttpHeaders): void {
-    const { begun, now } = this.#options
-    const at = now()
+    const { begun } = this.#options
+    const at = this.#deps.now()
     this.#status = status
     this.#firstByteMs = at.getTime() - this.#beganMs
     this.#retryAfterS = toRetryAfterS(headers, at)
@@ -69,18 +67,23 @@ export class ModelCall implements Watcher {
   }
 
   end(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {
-    const { response, begun, log } = this.#options
+    const { response, begun } = this.#options
     this.#outcome = outcome
     this.#error =
       outcome === 'client-left' ? 'the client left' : (refusal?.message ?? error?.message ?? null)
-    if (error) log.warn({ error, call: begun.facts.id, provider: begun.facts.provider }, 'an upstream failed')
+    if (error)
+      this.#deps.log.warn(
+        { error, call: begun.facts.id, provider: begun.facts.provider },
+        'an upstream failed',
+      )
     if (refusal) this.#status = sendRefusal(response, refusal, begun.facts.wire)
     if (this.#reader) this.#reader.end()
     else this.#settle(new Answer())
   }
 
   #settle(answer: Answer): void {
-    const { begun, provider, state, ledger, prices, now, onSettled } = this.#options
+    const { begun, provider, state, onSettled } = this.#options
+    const { ledger, prices, now } = this.#deps
     const { facts, kind, head, inputGuess } = begun
     const known = planUsage(this.#outcome, this.#status, answer, inputGuess)
     const { usage } = known
@@ -109,15 +112,15 @@ export class ModelCall implements Watcher {
   }
 
   #handTurn(answer: Answer): void {
-    const { turns, caller, begun, body, session } = this.#options
+    const { caller, begun, body, session } = this.#options
     const isAnswered = this.#status !== null && this.#status < 300
     if (!isAnswered || (answer.text === '' && answer.toolCalls.length === 0)) return
-    turns.hand(toTurn({ facts: begun.facts, caller, session, answer }), body)
+    this.#deps.turns.hand(toTurn({ facts: begun.facts, caller, session, answer }), body)
   }
 
   #log(state: string, { inputTokens, outputTokens }: CallUsage, costNanoUsd: number | null): void {
-    const { begun, log, now } = this.#options
-    const { id: call, wire, model, provider, sandbox, loop } = begun.facts
+    const { log, now } = this.#deps
+    const { id: call, wire, model, provider, sandbox, loop } = this.#options.begun.facts
     const [status, outcome, firstByteMs] = [this.#status, this.#outcome, this.#firstByteMs]
     const ms = now().getTime() - this.#beganMs
     const line = {

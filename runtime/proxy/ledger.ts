@@ -57,7 +57,7 @@ export async function startLedger(options: Options): Promise<Ledger> {
   const writer = createWriter(segments, open, log)
   const shipper = createShipper(segments, open, journal, db)
   const work = async () => {
-    writer.retry()
+    writer.writeWaiting()
     await shipper.ship()
   }
   await shipper.ship() // The start needs PostgreSQL anyway; what was spent before is then known.
@@ -71,10 +71,16 @@ export async function startLedger(options: Options): Promise<Ledger> {
     },
     end: writer.end,
     async flush() {
-      writer.retry()
+      writer.writeWaiting()
       await shipper.shipTo(segments.end())
     },
-    [Symbol.asyncDispose]: () => started.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      try {
+        writer.writeWaiting()
+      } finally {
+        await started.disposeAsync()
+      }
+    },
   }
 }
 
@@ -115,21 +121,24 @@ async function replay(segments: Segments, { log, now, prices }: Options): Promis
   return new Map()
 }
 
+/** Ends of one turn of the event loop share a write; a beginning is written at once, with the ends that wait. */
 function createWriter(segments: Segments, open: Open, log: Logger) {
-  const waiting: string[] = []
-  const retry = () => {
-    while (waiting.length > 0) {
-      segments.append(waiting[0]!)
-      waiting.shift()
-    }
+  let waiting: { id: string; line: string }[] = []
+  let isScheduled = false
+
+  const write = (more: string[]) => {
+    if (waiting.length + more.length === 0) return
+    segments.append([...waiting.map(({ line }) => line), ...more].join('\n'))
+    for (const { id } of waiting) open.delete(id) // Not before: its beginning may not be deleted until then.
+    waiting = []
   }
+
   return {
-    /** Writes what waits. Throws while the disk still refuses. */
-    retry,
+    /** Writes what waits. Throws while the disk refuses. */
+    writeWaiting: () => write([]),
     begin(call: Begun) {
       try {
-        retry()
-        segments.append(toBegunLine(call))
+        write([toBegunLine(call)])
       } catch (error) {
         log.error({ error }, 'the ledger could not be written, so a call is refused')
         throw new Refusal('ledger/full', undefined, 5)
@@ -137,14 +146,18 @@ function createWriter(segments: Segments, open: Open, log: Logger) {
       open.set(call.facts.id, segments.end().segment)
     },
     end(id: string, line: string) {
-      try {
-        retry()
-        segments.append(line)
-      } catch (error) {
-        log.error({ error, call: id }, 'the end of a call waits for the disk')
-        if (waiting.length < waitingMax) waiting.push(line)
-      }
-      open.delete(id)
+      if (waiting.length < waitingMax) waiting.push({ id, line })
+      else log.error({ call: id }, 'the end of a call is lost: its next start will estimate it')
+      if (isScheduled) return
+      isScheduled = true
+      setImmediate(() => {
+        isScheduled = false
+        try {
+          write([])
+        } catch (error) {
+          log.error({ error }, 'the ends of calls wait for the disk')
+        }
+      })
     },
   }
 }

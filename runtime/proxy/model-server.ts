@@ -1,8 +1,7 @@
 // The two doors for model calls, one HTTP server behind both: the public port, and the line socket for sandboxes.
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import { listenOn } from '#kernel/http.ts'
 import type { ProxyConfig } from './config.ts'
-import type { Handler } from './handler.ts'
 import { listenLines } from './line.ts'
 
 const headerBytesMax = 64 * 1024 // Codex sends its workspace's paths and more in one header.
@@ -13,7 +12,8 @@ const keepAliveMs = 75_000 // Longer than clients keep theirs, so that they end 
 /** The public URL. Disposing lets calls end for a while, then cuts them; what they cost is booked either way. */
 export async function listenModels(
   config: ProxyConfig,
-  { handle, settled }: Handler,
+  handle: RequestListener,
+  settled: () => Promise<void>,
 ): Promise<AsyncDisposable & { url: URL }> {
   await using starting = new AsyncDisposableStack()
   starting.defer(settled) // Disposed last: a cut call is booked a moment after its socket is gone.

@@ -18,32 +18,62 @@ const events = 200
 
 const padding = 'x'.repeat(820)
 const usage = { input_tokens: 200, output_tokens: 200 }
-const whole = JSON.stringify({ type: 'message', content: [{ type: 'text', text: padding }], stop_reason: 'end_turn', usage })
+const whole = JSON.stringify({
+  type: 'message',
+  content: [{ type: 'text', text: padding }],
+  stop_reason: 'end_turn',
+  usage,
+})
 const eventOf = (data: { type: string }) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
 const stream = [
   eventOf({ type: 'message_start', message: { usage } } as never),
-  ...Array.from({ length: events }, (_, i) => eventOf({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: `word ${i} ` } } as never)),
+  ...Array.from({ length: events }, (_, i) =>
+    eventOf({
+      type: 'content_block_delta',
+      index: 0,
+      delta: { type: 'text_delta', text: `word ${i} ` },
+    } as never),
+  ),
   eventOf({ type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage } as never),
 ]
 const burst = 20
 
 function mock(request: IncomingMessage, response: ServerResponse): void {
-  if (request.url === '/internal/keys') return void response.end(JSON.stringify([keyCheck(clientKey)]))
+  if (request.url === '/internal/keys')
+    return void response.end(JSON.stringify([keyCheck(clientKey)]))
   let isStream = false
   request.on('data', (chunk: Buffer) => {
     isStream ||= chunk.includes('"stream":true')
   })
   request.on('end', () => {
-    if (!isStream) return response.writeHead(200, { 'content-type': 'application/json', 'content-length': whole.length }).end(whole)
+    if (!isStream)
+      return response
+        .writeHead(200, { 'content-type': 'application/json', 'content-length': whole.length })
+        .end(whole)
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    for (let i = 0; i < stream.length; i += burst) response.write(stream.slice(i, i + burst).join(''))
+    for (let i = 0; i < stream.length; i += burst)
+      response.write(stream.slice(i, i + burst).join(''))
     return response.end()
   })
 }
 
-const dropped = new Set(['host', 'connection', 'authorization', 'x-api-key', 'keep-alive', 'transfer-encoding', 'expect'])
+const dropped = new Set([
+  'host',
+  'connection',
+  'authorization',
+  'x-api-key',
+  'keep-alive',
+  'transfer-encoding',
+  'expect',
+])
 const createFloor = (upstream: string) => {
-  const pool = new Pool(upstream, { connections: 1_024, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, allowH2: false })
+  const pool = new Pool(upstream, {
+    connections: 1_024,
+    pipelining: 1,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    allowH2: false,
+  })
   const send = (request: IncomingMessage, response: ServerResponse, body: Buffer) => {
     const headers = ['x-api-key', 'sk-vaulted']
     for (let i = 0; i < request.rawHeaders.length; i += 2) {
@@ -51,33 +81,40 @@ const createFloor = (upstream: string) => {
       if (!dropped.has(name)) headers.push(name, request.rawHeaders[i + 1]!)
     }
     response.on('close', () => {})
-    pool.dispatch({ method: 'POST', path: request.url!, headers, body }, {
-      onRequestStart() {},
-      onResponseStart(controller, status) {
-        const raw = controller.rawHeaders as Buffer[]
-        const out: string[] = []
-        for (let i = 0; i < raw.length; i += 2) {
-          const name = raw[i]!.toString('latin1').toLowerCase()
-          if (!dropped.has(name)) out.push(name, raw[i + 1]!.toString('latin1'))
-        }
-        response.writeHead(status, out)
+    pool.dispatch(
+      { method: 'POST', path: request.url!, headers, body },
+      {
+        onRequestStart() {},
+        onResponseStart(controller, status) {
+          const raw = controller.rawHeaders as Buffer[]
+          const out: string[] = []
+          for (let i = 0; i < raw.length; i += 2) {
+            const name = raw[i]!.toString('latin1').toLowerCase()
+            if (!dropped.has(name)) out.push(name, raw[i + 1]!.toString('latin1'))
+          }
+          response.writeHead(status, out)
+        },
+        onResponseData(controller, chunk) {
+          if (!response.write(chunk)) controller.pause()
+        },
+        onResponseEnd: () => void response.end(),
+        onResponseError: () => void response.destroy(),
       },
-      onResponseData(controller, chunk) {
-        if (!response.write(chunk)) controller.pause()
-      },
-      onResponseEnd: () => void response.end(),
-      onResponseError: () => void response.destroy(),
-    })
+    )
     response.on('drain', () => {})
   }
   return (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => send(request, response, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+    request.on('end', () =>
+      send(request, response, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)),
+    )
   }
 }
 
-async function serve(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
+async function serve(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string> {
   const server = createServer(handle).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -89,16 +126,33 @@ else if (part === 'floor') process.send!(await serve(createFloor(argument)))
 else if (part === 'proxy') await serveProxy(JSON.parse(argument))
 else await main()
 
-async function serveProxy({ upstream, postgresUrl }: { upstream: string; postgresUrl: string }): Promise<void> {
+async function serveProxy({
+  upstream,
+  postgresUrl,
+}: {
+  upstream: string
+  postgresUrl: string
+}): Promise<void> {
   const postgres = { url: () => postgresUrl, migrate: async () => {} } as never
-  const stage = await startStage({ postgres, peersUrl: new URL(upstream), config: JSON.parse(process.env.CFG ?? '{}') })
+  const stage = await startStage({
+    postgres,
+    peersUrl: new URL(upstream),
+    config: JSON.parse(process.env.CFG ?? '{}'),
+  })
   await stage.addProvider({ baseUrl: upstream, models: ['m-1'] })
   process.send!(stage.url.origin)
   if (process.env.PROF) process.on('SIGTERM', () => process.exit(0))
 }
 
 async function start(part: string, argument = ''): Promise<{ child: ChildProcess; url: string }> {
-  const child = fork(fileURLToPath(import.meta.url), [part, argument], { execArgv: part === 'proxy' && process.env.PROF ? (process.env.PERF ? ['--perf-basic-prof'] : ['--cpu-prof', '--cpu-prof-dir=/tmp/prof']) : [] })
+  const child = fork(fileURLToPath(import.meta.url), [part, argument], {
+    execArgv:
+      part === 'proxy' && process.env.PROF
+        ? process.env.PERF
+          ? ['--perf-basic-prof']
+          : ['--cpu-prof', '--cpu-prof-dir=/tmp/prof']
+        : [],
+  })
   const [url] = (await once(child, 'message')) as [string]
   return { child, url }
 }
@@ -115,7 +169,12 @@ async function load(url: string, body: string): Promise<number> {
   let calls = 0
   const one = async () => {
     while (Date.now() < end) {
-      const { statusCode, body: got } = await pool.request({ method: 'POST', path: '/v1/messages', headers, body })
+      const { statusCode, body: got } = await pool.request({
+        method: 'POST',
+        path: '/v1/messages',
+        headers,
+        body,
+      })
       await got.dump()
       if (statusCode !== 200) throw new Error(`status ${statusCode}`)
       calls += 1
@@ -131,12 +190,33 @@ async function main(): Promise<void> {
   await postgres.migrate('proxy')
   const upstream = await start('mock')
   const floor = await start('floor', upstream.url)
-  if (process.env.PERF) setTimeout(() => { const { execSync } = process.getBuiltinModule('node:child_process'); require_perf(proxy.child.pid!, execSync) }, 9000)
-  const proxy = await start('proxy', JSON.stringify({ upstream: upstream.url, postgresUrl: postgres.url('proxy') }))
-  const small = JSON.stringify({ model: 'm-1', max_tokens: 9, messages: [{ role: 'user', content: padding }] })
-  const large = JSON.stringify({ model: 'm-1', max_tokens: 9, messages: [{ role: 'user', content: `${padding}\\n"`.repeat(310) }] })
-  const bodies = { '1 KB': small, '256 KB': large, '200 events': small.replace('{', '{"stream":true,') }
-  for (const [name, body] of Object.entries(process.env.ONLY ? { [process.env.ONLY]: bodies[process.env.ONLY as '1 KB'] } : bodies)) {
+  if (process.env.PERF)
+    setTimeout(() => {
+      const { execSync } = process.getBuiltinModule('node:child_process')
+      require_perf(proxy.child.pid!, execSync)
+    }, 9000)
+  const proxy = await start(
+    'proxy',
+    JSON.stringify({ upstream: upstream.url, postgresUrl: postgres.url('proxy') }),
+  )
+  const small = JSON.stringify({
+    model: 'm-1',
+    max_tokens: 9,
+    messages: [{ role: 'user', content: padding }],
+  })
+  const large = JSON.stringify({
+    model: 'm-1',
+    max_tokens: 9,
+    messages: [{ role: 'user', content: `${padding}\\n"`.repeat(310) }],
+  })
+  const bodies = {
+    '1 KB': small,
+    '256 KB': large,
+    '200 events': small.replace('{', '{"stream":true,'),
+  }
+  for (const [name, body] of Object.entries(
+    process.env.ONLY ? { [process.env.ONLY]: bodies[process.env.ONLY as '1 KB'] } : bodies,
+  )) {
     const best = { floor: Number.POSITIVE_INFINITY, proxy: Number.POSITIVE_INFINITY }
     for (let round = 0; round <= rounds; round += 1) {
       for (const [peer, { child, url }] of Object.entries({ floor, proxy })) {
@@ -144,15 +224,46 @@ async function main(): Promise<void> {
         const b4 = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
         const calls = await load(url, body)
         const af = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-        if (round === 2) { const { readdirSync } = await import('node:fs'); console.log(peer, readdirSync(`/proc/${child.pid}/task`).map((t) => { const x = readFileSync(`/proc/${child.pid}/task/${t}/stat`, 'utf8'); const f = x.split(') ')[1]!.split(' '); return x.split('(')[1]!.split(')')[0] + ':' + (+f[11]! + +f[12]!) }).join(' ')) }
-        if (round === 2) console.log(peer, 'rps', Math.round(calls/3), 'user us', Math.round((+af[11]!-+b4[11]!)*10000/calls), 'sys us', Math.round((+af[12]!-+b4[12]!)*10000/calls))
+        if (round === 2) {
+          const { readdirSync } = await import('node:fs')
+          console.log(
+            peer,
+            readdirSync(`/proc/${child.pid}/task`)
+              .map((t) => {
+                const x = readFileSync(`/proc/${child.pid}/task/${t}/stat`, 'utf8')
+                const f = x.split(') ')[1]!.split(' ')
+                return x.split('(')[1]!.split(')')[0] + ':' + (+f[11]! + +f[12]!)
+              })
+              .join(' '),
+          )
+        }
+        if (round === 2)
+          console.log(
+            peer,
+            'rps',
+            Math.round(calls / 3),
+            'user us',
+            Math.round(((+af[11]! - +b4[11]!) * 10000) / calls),
+            'sys us',
+            Math.round(((+af[12]! - +b4[12]!) * 10000) / calls),
+          )
         const cpu = (cpuMs(child.pid!) - before) / calls
-        if (round > 0) best[peer as 'floor' | 'proxy'] = Math.min(best[peer as 'floor' | 'proxy'], cpu)
+        if (round > 0)
+          best[peer as 'floor' | 'proxy'] = Math.min(best[peer as 'floor' | 'proxy'], cpu)
       }
     }
     const ratio = best.proxy / best.floor
-    console.log(`${name.padEnd(12)} floor ${best.floor.toFixed(3)} ms  proxy ${best.proxy.toFixed(3)} ms  ratio ${ratio.toFixed(2)}`)
+    console.log(
+      `${name.padEnd(12)} floor ${best.floor.toFixed(3)} ms  proxy ${best.proxy.toFixed(3)} ms  ratio ${ratio.toFixed(2)}`,
+    )
   }
   for (const { child } of [proxy, floor, upstream]) child.kill()
 }
-function require_perf(pid: number, _x: unknown) { const { spawn } = process.getBuiltinModule('node:child_process'); spawn('perf', ['record', '-F', '499', '-g', '-o', '/tmp/perf.data', '-p', String(pid), '--', 'sleep', '12'], { stdio: 'ignore' }) }
+function require_perf(pid: number, _x: unknown) {
+  const { spawn } = process.getBuiltinModule('node:child_process')
+  spawn(
+    'perf',
+    ['record', '-F', '499', '-g', '-o', '/tmp/perf.data', '-p', String(pid), '--', 'sleep', '12'],
+    { stdio: 'ignore' },
+  )
+}

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { clientKey, sandboxClaims, type Stage, startLine, startStage, until, vaultedKey } from './stage.ts'
+import {
+  clientKey,
+  type Stage,
+  sandboxClaims,
+  startLine,
+  startStage,
+  until,
+  vaultedKey,
+} from './stage.ts'
 
 describe('the proxy', () => {
   const owned = new AsyncDisposableStack()
@@ -21,8 +29,15 @@ describe('the proxy', () => {
 
   const body = { model: 'm-1', max_tokens: 5, messages: [{ role: 'user', content: 'hi' }] }
   const answer = {
-    type: 'message', content: [{ type: 'text', text: 'hello' }], stop_reason: 'end_turn',
-    usage: { input_tokens: 10, cache_read_input_tokens: 4, cache_creation_input_tokens: 2, output_tokens: 3 },
+    type: 'message',
+    content: [{ type: 'text', text: 'hello' }],
+    stop_reason: 'end_turn',
+    usage: {
+      input_tokens: 10,
+      cache_read_input_tokens: 4,
+      cache_creation_input_tokens: 2,
+      output_tokens: 3,
+    },
   }
   const answerWith = (json: unknown) => {
     stage.upstream.state.script = (_request, response) =>
@@ -46,7 +61,10 @@ describe('the proxy', () => {
     assert.deepEqual(JSON.parse(seen!.body.toString()), body)
     const usage = await (await stage.admin('GET', '/api/usage')).json()
     assert.deepEqual((usage as { usage: unknown }[])[0]!.usage, {
-      inputTokens: 16, cachedTokens: 4, cacheWriteTokens: 2, outputTokens: 3,
+      inputTokens: 16,
+      cachedTokens: 4,
+      cacheWriteTokens: 2,
+      outputTokens: 3,
     })
   })
 
@@ -61,7 +79,12 @@ describe('the proxy', () => {
     assert.equal(record.last!.text, 'hello')
     assert.equal(record.last!.state, 'settled')
     assert.equal(record.last!.stopReason, 'end_turn')
-    assert.deepEqual(record.usage, { inputTokens: 16, cachedTokens: 4, cacheWriteTokens: 2, outputTokens: 3 })
+    assert.deepEqual(record.usage, {
+      inputTokens: 16,
+      cachedTokens: 4,
+      cacheWriteTokens: 2,
+      outputTokens: 3,
+    })
   })
 
   test('the conversation reaches threads once', async () => {

@@ -5,6 +5,7 @@ import { createVault } from '#kernel/vault.ts'
 import { createIdentify } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
 import { createHandler } from './handler.ts'
+import { createIntake } from './intake.ts'
 import { createKeys } from './keys.ts'
 import { startLedger } from './ledger.ts'
 import { listenModels } from './model-server.ts'
@@ -30,9 +31,8 @@ export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<P
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),
   )
-  for (const { sandbox, tokens, nano_usd } of await db.any(
-    sumSpent(new Date(now().getTime() - spentMs), sandboxesMax),
-  )) {
+  const since = new Date(now().getTime() - spentMs)
+  for (const { sandbox, tokens, nano_usd } of await db.any(sumSpent(since, sandboxesMax))) {
     sandboxes.restore(sandbox, { tokens, nanoUsd: nano_usd })
   }
   const turns = starting.use(await startTurns({ folder, config: config.turns, peers, log }))
@@ -41,20 +41,11 @@ export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<P
   const keys = createKeys(peers, now, config.keysStaleMsMax)
   starting.use(startRepeating(keys.refresh, config.keysPollMs, log))
   const identify = createIdentify(keys, verify, now)
-  const handler = createHandler({
-    config,
-    identify,
-    providers,
-    prices,
-    sandboxes,
-    ledger,
-    turns,
-    log,
-    now,
-  })
+  const intake = createIntake({ config, providers, prices, sandboxes, ledger, turns, log, now })
+  const handle = createHandler({ identify, intake, providers, log })
   const routes = proxyRoutes({ db, vault, providers, sandboxes, ledger, verify, access, now })
   const { url } = starting.use(await listen(routes, 0, log))
-  const { url: modelUrl } = starting.use(await listenModels(config, handler))
+  const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()
   return { url, modelUrl, [Symbol.asyncDispose]: () => started.disposeAsync() }
 }

@@ -50,14 +50,14 @@ function evict(states: Map<string, SandboxState>): void {
 export function assertPace(
   state: SandboxState,
   nowMs: number,
-  windowMs: number,
-  retryAfterS: number,
+  { windowMs, retryAfterS }: { windowMs: number; retryAfterS: number },
 ): void {
   const oldest = state.begins[state.beginAt]!
   if (nowMs - oldest < windowMs) {
     const say = `${state.begins.length} calls in ${windowMs / 1_000} s is the most.`
     throw new Refusal('rate/loop', say, retryAfterS)
   }
+  state.lastActiveMs = nowMs
   state.begins[state.beginAt] = nowMs
   state.beginAt = (state.beginAt + 1) % state.begins.length
 }

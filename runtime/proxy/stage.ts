@@ -3,7 +3,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,14 +27,23 @@ import { type ProxyRole, startProxy } from './role.ts'
 export const vaultedKey = 'sk-vaulted-canary-7d1f'
 export const clientKey = 'trd_client-canary-93ab'
 
-export type Seen = { method: string; url: string; rawHeaders: string[]; headers: IncomingMessage['headers']; body: Buffer }
+export type Seen = {
+  method: string
+  url: string
+  rawHeaders: string[]
+  headers: IncomingMessage['headers']
+  body: Buffer
+}
 type Script = (request: Seen, response: ServerResponse) => void
 
 /** An HTTP server that answers by the script of the moment and remembers what it saw. */
 export async function startUpstream() {
   const seen: Seen[] = []
   const sockets = new Set<Socket>()
-  const state = { script: ((_request, response) => response.end('{}')) as Script, aborted: [] as number[] }
+  const state = {
+    script: ((_request, response) => response.end('{}')) as Script,
+    aborted: [] as number[],
+  }
   const { url, close } = await serve((request, response) => {
     const chunks: Buffer[] = []
     response.once('close', () => {
@@ -103,36 +117,73 @@ type StageOptions = {
 }
 
 /** A started proxy with its surroundings. `restart` ends it and starts another on the same folder. */
-export async function startStage({ postgres, config: overrides = {}, peersUrl, ...more }: StageOptions) {
+export async function startStage({
+  postgres,
+  config: overrides = {},
+  peersUrl,
+  ...more
+}: StageOptions) {
   const owned = new AsyncDisposableStack()
   const scratch = mkdtempSync(join(tmpdir(), 'stage-'))
   owned.defer(() => rmSync(scratch, { recursive: true, force: true }))
   const upstream = owned.use(await startUpstream())
   const peers = owned.use(await startPeers())
   const url = peersUrl ?? peers.url
-  const urls = new Map([['auth', url], ['threads', url]] as const)
+  const urls = new Map([
+    ['auth', url],
+    ['threads', url],
+  ] as const)
   const deps = owned.use(await createTestDeps('proxy', { postgres, urls: new Map(urls), ...more }))
   const config = stageConfig(scratch, overrides)
   let role: ProxyRole = await startProxy(config, deps)
   owned.defer(() => role[Symbol.asyncDispose]())
 
-  const admin = async (method: string, path: string, body?: unknown, claims: Parameters<TestDeps['tokenFor']>[0] = userClaims()) =>
+  const admin = async (
+    method: string,
+    path: string,
+    body?: unknown,
+    claims: Parameters<TestDeps['tokenFor']>[0] = userClaims(),
+  ) =>
     fetch(new URL(path, role.url), {
       method,
-      headers: { authorization: `Bearer ${await deps.tokenFor(claims)}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${await deps.tokenFor(claims)}`,
+        'content-type': 'application/json',
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
   const stage = {
-    upstream, peers: peers.state, deps, config, admin, scratch,
-    get url() { return role.modelUrl },
-    get adminUrl() { return role.url },
+    upstream,
+    peers: peers.state,
+    deps,
+    config,
+    admin,
+    scratch,
+    get url() {
+      return role.modelUrl
+    },
+    get adminUrl() {
+      return role.url
+    },
     async addProvider(provider: Partial<NewProviderInput> = {}) {
-      const plain = { name: 'vendor', kind: 'anthropic', key: vaultedKey, baseUrl: upstream.url.href, allowPrivate: true, models: ['m-1'] }
+      const plain = {
+        name: 'vendor',
+        kind: 'anthropic',
+        key: vaultedKey,
+        baseUrl: upstream.url.href,
+        allowPrivate: true,
+        models: ['m-1'],
+      }
       const response = await admin('POST', '/api/providers', { ...plain, ...provider })
       if (response.status !== 201) throw new Error(await response.text())
     },
     async record(sandbox: string) {
-      const response = await admin('GET', `/internal/sandboxes/${sandbox}/record`, undefined, serviceClaims('spool'))
+      const response = await admin(
+        'GET',
+        `/internal/sandboxes/${sandbox}/record`,
+        undefined,
+        serviceClaims('spool'),
+      )
       if (response.status !== 200) throw new Error(await response.text())
       return (await response.json()) as SandboxRecord
     },
@@ -142,7 +193,11 @@ export async function startStage({ postgres, config: overrides = {}, peersUrl, .
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-  await until(async () => (await fetch(new URL('/v1/models', stage.url), { headers: { 'x-api-key': clientKey } })).status === 200)
+  await until(
+    async () =>
+      (await fetch(new URL('/v1/models', stage.url), { headers: { 'x-api-key': clientKey } }))
+        .status === 200,
+  )
   return stage
 }
 export type Stage = Awaited<ReturnType<typeof startStage>>
@@ -153,7 +208,13 @@ export function stageConfig(scratch: string, overrides: Overrides): ProxyConfig 
   const { proxy } = parseYaml(readFileSync(path, 'utf8')) as { proxy: object }
   const masterKeyFile = join(scratch, 'master-key')
   writeFileSync(masterKeyFile, randomBytes(32), { mode: 0o600 })
-  const own = { port: 0, lineSocket: join(scratch, 'line.sock'), masterKeyFile, keysPollMs: '50ms', providersPollMs: '50ms' }
+  const own = {
+    port: 0,
+    lineSocket: join(scratch, 'line.sock'),
+    masterKeyFile,
+    keysPollMs: '50ms',
+    providersPollMs: '50ms',
+  }
   const parsed = parseConfig({ ...proxy, ...own, ...overrides })
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
   return parsed.value
@@ -166,7 +227,15 @@ export async function until(isSo: () => boolean | Promise<boolean>, msMax = 5_00
 }
 
 export const sandboxClaims = (overrides: Partial<SandboxClaims> = {}): SandboxClaims => ({
-  kind: 'sandbox', sub: 'sb-1', org: 'default', user: 'owner', loop: 'loop-1', pass: 1, attempt: 1, model: 'm-1', ...overrides,
+  kind: 'sandbox',
+  sub: 'sb-1',
+  org: 'default',
+  user: 'owner',
+  loop: 'loop-1',
+  pass: 1,
+  attempt: 1,
+  model: 'm-1',
+  ...overrides,
 })
 
 /** A TCP port that leads to one sandbox's line, as weaver's relay and the pod's forwarder make it. */
@@ -175,7 +244,10 @@ export async function startLine(stage: Pick<Stage, 'config'>, sandbox: string) {
     const line = connect({ path: stage.config.lineSocket, allowHalfOpen: true })
     line.write(`TREADLE-LINE 1 ${sandbox}\n`)
     client.pipe(line).pipe(client)
-    for (const [one, other] of [[client, line], [line, client]] as const) {
+    for (const [one, other] of [
+      [client, line],
+      [line, client],
+    ] as const) {
       one.on('error', () => other.destroy()).once('close', () => other.destroy())
     }
   })
@@ -186,7 +258,11 @@ export async function startLine(stage: Pick<Stage, 'config'>, sandbox: string) {
 }
 
 /** What a raw client gets back for raw bytes, until the server closes or `done` says it is enough. */
-export async function exchange(url: URL, text: string | Buffer, done: (got: string) => boolean = () => false): Promise<string> {
+export async function exchange(
+  url: URL,
+  text: string | Buffer,
+  done: (got: string) => boolean = () => false,
+): Promise<string> {
   const socket = connect(Number(url.port), url.hostname)
   let got = ''
   socket.setEncoding('latin1').on('data', (chunk: string) => {

@@ -34,6 +34,7 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   const dropped = { turns: 0, bytes: 0 }
   const second = { beganMs: 0, turns: 0 }
   let failures = 0
+  let waiting: string[] = [] // Turns of one turn of the event loop share a write.
 
   const send = async (text: string, signal: AbortSignal) => {
     try {
@@ -52,7 +53,8 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   const pace = async (signal: AbortSignal) => {
     const passedMs = performance.now() - second.beganMs
     if (passedMs >= secondMs) Object.assign(second, { beganMs: performance.now(), turns: 0 })
-    else if (second.turns >= config.perSecondMax) await sleep(secondMs - passedMs, undefined, { signal })
+    else if (second.turns >= config.perSecondMax)
+      await sleep(secondMs - passedMs, undefined, { signal })
     second.turns += 1
   }
 
@@ -84,23 +86,33 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   const dropOldest = () => {
     const before = segments.bytes()
     segments.discardBefore(segments.start().segment + 1)
+    if (segments.bytes() === before) return
     dropped.bytes += before - segments.bytes()
     log.warn({ ...dropped }, 'the oldest conversations are dropped: threads is too far behind')
   }
 
+  const write = () => {
+    const lines = waiting
+    waiting = []
+    try {
+      if (lines.length > 0) segments.append(lines.join('\n'))
+      if (segments.bytes() > config.backlogBytesMax) dropOldest()
+    } catch (error) {
+      dropped.turns += lines.length
+      log.warn({ error, turns: lines.length }, 'conversations are not kept')
+    }
+  }
+
+  starting.defer(write)
   starting.use(startRepeating(work, config.shipMs, log))
   const started = starting.move()
   return {
     hand(turn, request) {
-      const text = toLine(turn, request)
-      try {
-        if (text.length > config.turnBytesMax) throw new Error('the conversation is too large')
-        segments.append(text)
-        if (segments.bytes() > config.backlogBytesMax) dropOldest()
-      } catch (error) {
+      const line = toLine(turn, request)
+      if (line.length > config.turnBytesMax) {
         dropped.turns += 1
-        log.warn({ error, call: turn.call }, 'a conversation is not kept')
-      }
+        log.warn({ call: turn.call, bytes: line.length }, 'a conversation is too large to be kept')
+      } else if (waiting.push(line) === 1) setImmediate(write)
     },
     dropped: () => ({ ...dropped }),
     [Symbol.asyncDispose]: () => started.disposeAsync(),

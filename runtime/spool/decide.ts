@@ -175,7 +175,7 @@ const budgetOf = (code: string): Ending | undefined => budgets[code as keyof typ
 
 function refusedBudget({ denial }: Outcome): Decision | undefined {
   const next = denial && budgetOf(denial.code)
-  return next ? { next, reason: denial.message } : undefined
+  return next ? { next, reason: `${denial.code}: ${denial.message}` } : undefined
 }
 
 const overloads: readonly (number | null)[] = [429, 503, 529]

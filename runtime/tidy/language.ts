@@ -37,7 +37,7 @@ const environment: Ban[] = [
 /** `process.env` only where a program begins, so that its inputs stand in one place. */
 export const environmentRule: Rule = (tree) =>
   codeOf(tree)
-    .filter(({ path }) => !isEntryPoint(path))
+    .filter(({ path }) => !isEntryPoint(path) && isShipped(path))
     .flatMap((source) => findBans(source, environment))
 
 const impure: Ban[] = [

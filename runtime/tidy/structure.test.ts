@@ -52,6 +52,14 @@ describe('the import rule', () => {
       },
       found: [],
     },
+    'what never ships may import rooms': {
+      files: { 'runtime/a/testing.ts': `import { x } from '../b/inside.ts'`, ...roomB },
+      found: [],
+    },
+    'a program beside the rooms may import them': {
+      files: { 'runtime/main.ts': `import { x } from './b/inside.ts'`, ...roomB },
+      found: [],
+    },
     'the kernel is imported by its name': {
       files: { [roomA]: `import { x } from '../kernel/x.ts'`, 'runtime/kernel/x.ts': '' },
       found: ['runtime/a/a.ts:1'],

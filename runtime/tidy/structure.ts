@@ -5,7 +5,6 @@ import { assemblingRooms, isEntryPoint, isShipped } from './allowed.ts'
 import {
   codeOf,
   type Import,
-  isTest,
   type Offence,
   offencesAt,
   type Rule,
@@ -41,7 +40,7 @@ function wrongFile(source: SourceFile, { specifier, target, kind }: Import, tree
     const instead = `import from '#kernel/${basename(target!)}'`
     return specifier.startsWith('#') ? undefined : { what: `${specifier} goes around`, instead }
   }
-  if (isTest(source)) return undefined
+  if (!isShipped(source.path)) return undefined
   if (from === undefined || assemblingRooms.includes(from)) return undefined
   if (basename(target!) !== 'api.ts') {
     const instead = `talk to it over HTTP, or import its wire types from ${to}/api.ts`

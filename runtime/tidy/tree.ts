@@ -77,7 +77,7 @@ export const isTest = ({ path }: { path: string }) => path.endsWith('.test.ts')
 export const codeOf = (tree: Tree) => [...tree.values()].filter(isCode)
 
 /** `runtime/spool/sql/a.ts` is in the room `runtime/spool`; `runtime/main.ts` is in none. */
-export const roomOf = (path: string) => /^(runtime\/[^/]+|[^/]+)\//.exec(path)?.[1]
+export const roomOf = (path: string) => /^(runtime\/[^/]+|(?!runtime\/)[^/]+)\//.exec(path)?.[1]
 
 export const lineAt = (text: string, offset: number) => text.slice(0, offset).split('\n').length
 

@@ -1,4 +1,5 @@
-// What turns a measured, empty sandbox into somebody's: its line to the proxy, and the token that is good there.
+// What turns a measured, empty sandbox into somebody's: its line to the proxy, and the token that
+// is good there.
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { SandboxClaims, Signer } from '#kernel/tokens.ts'

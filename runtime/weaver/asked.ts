@@ -14,7 +14,7 @@ import { toSandbox } from './sandbox.ts'
 import type { Sandboxes } from './sandboxes.ts'
 import { findSandbox } from './sql/sandboxes.ts'
 
-export type RoutesDeps = Pick<RoleDeps, 'db' | 'verify' | 'access'> & {
+export type RoutesDeps = Pick<RoleDeps, 'db' | 'verify' | 'access' | 'now'> & {
   config: WeaverConfig
   sandboxes: Sandboxes
 }
@@ -29,7 +29,9 @@ export function toBody<T>(schema: z.ZodType<T>, body: unknown): T {
   return parsed.value
 }
 
-/** The sandbox, when the caller may do this to it: spool may do all, people what a policy allows. */
+/**
+ * The sandbox, when the caller may do this to it: spool may do all, people what a policy allows.
+ */
 export async function allowed(
   { db, access }: Pick<RoutesDeps, 'db' | 'access'>,
   response: Response,

@@ -1,5 +1,5 @@
-// How long until a sandbox runs its first command, cold and warm, beside the same walls around a bare Node.
-// Run: node runtime/weaver/bench.ts [bubblewrap|unshare]
+// How long until a sandbox runs its first command, cold and warm, beside the same walls around a
+// bare Node. Run: node runtime/weaver/bench.ts [bubblewrap|unshare]
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

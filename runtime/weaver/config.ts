@@ -2,9 +2,13 @@ import { z } from 'zod'
 import { Bytes, Duration } from '#kernel/units.ts'
 
 const AbsolutePath = z.string().regex(/^\/[^\0\n:]*$/, 'Write an absolute path without a colon.')
-const socketFolderCharsMax = 70 // A socket's path has 107 bytes, and `/<id>/line/proxy.sock` takes 33.
+// A socket's path has 107 bytes, and `/<id>/line/proxy.sock` takes 33.
+const socketFolderCharsMax = 70
 
-/** What config/defaults.yaml explains key by key. The four paths come from the starter, which knows the state folder. */
+/**
+ * What config/defaults.yaml explains key by key. The four paths come from the starter, which knows
+ * the state folder.
+ */
 export const WeaverConfig = z.strictObject({
   backend: z.enum(['auto', 'bubblewrap', 'unshare']),
   cgroups: z.enum(['auto', 'off']),

@@ -4,12 +4,12 @@ import type { Cut, Watched } from './watchdog.ts'
 
 // A sandbox in memory. The table row follows; where they differ, the row is put right by the sweep.
 //
-// | state    | enters when                           | leaves when                              | at the latest after |
-// | -------- | ------------------------------------- | ---------------------------------------- | ------------------- |
-// | starting | somebody asks, or the pool refills    | the daemon is up and measured            | startMsMax          |
-// | warm     | it was started for the pool           | a request takes it                       | lifeMsMax           |
-// | ready    | the daemon is activated for its asker | it is deleted, overdue, lost, or over a limit | lifeMsMax      |
-// | ended    | nothing of it is left on the machine  | never                                    |                     |
+// | state    | enters when                    | leaves when                  | at the latest |
+// | -------- | ------------------------------ | ---------------------------- | ------------- |
+// | starting | somebody asks, the pool fills  | it is up and measured        | startMsMax    |
+// | warm     | it was started for the pool    | a request takes it           | lifeMsMax     |
+// | ready    | it was activated for its asker | deleted, overdue, lost       | lifeMsMax     |
+// | ended    | nothing of it is left          | never                        |               |
 export type Entry = {
   id: string
   place: Place

@@ -1,4 +1,5 @@
-// A sandbox's folders on the host: made for its user alone, measured while it lives, removed whatever it left in them.
+// A sandbox's folders on the host: made for its user alone, measured while it lives, removed
+// whatever it left in them.
 import { execFile } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
@@ -8,8 +9,9 @@ import type { Place } from './backend/place.ts'
 const run = promisify(execFile)
 
 /**
- * **Security.** What the sandbox's user owns lies in folders of ours that it may pass but not change, so no path that
- * leads to it can be bent. The line folder stays ours: the socket in it must not be replaced.
+ * **Security.** What the sandbox's user owns lies in folders of ours that it may pass but not
+ * change, so no path that leads to it can be bent. The line folder stays ours: the socket in it
+ * must not be replaced.
  */
 export function makeFolders({ uid, folder, runFolder, ...place }: Place): void {
   for (const outer of [folder, runFolder]) makeFolder(outer, 0o710, uid && { uid: 0, gid: uid })
@@ -33,8 +35,10 @@ function makeFolder(
 const removeMsMax = 120_000 // A million files take about 20 s.
 
 /**
- * Removes a folder that a sandbox wrote to: unreadable folders, trees deeper than a path may be long, any name.
- * **Security.** No process of the sandbox may live any more. rm(1) and chmod(1) walk by descriptors, and follow no link.
+ * Removes a folder that a sandbox wrote to: unreadable folders, trees deeper than a path may be
+ * long, any name.
+ * **Security.** No process of the sandbox may live any more. rm(1) and chmod(1) walk by
+ * descriptors, and follow no link.
  */
 export async function removeFolder(path: string): Promise<void> {
   const options = { timeout: removeMsMax, cwd: '/' }
@@ -42,7 +46,8 @@ export async function removeFolder(path: string): Promise<void> {
     await run('rm', ['-rf', '--', path], options)
   } catch {
     // Root is stopped by nothing; an ordinary user first needs its own permission back.
-    await run('chmod', ['-R', 'u+rwX', '--', path], options).catch(() => {}) // It complains of links without a target.
+    // It complains of links without a target.
+    await run('chmod', ['-R', 'u+rwX', '--', path], options).catch(() => {})
     await run('rm', ['-rf', '--', path], options)
   }
 }
@@ -52,7 +57,10 @@ export type DiskUse = { bytes: number; files: number }
 const measureMsMax = 10_000
 const textBytesMax = 1024 * 1024 // du complains a line for each folder that it can't read.
 
-/** Blocks and names in use, as du(1) counts them. Null where the walk took too long: that is told apart from "little". */
+/**
+ * Blocks and names in use, as du(1) counts them. Null where the walk took too long: that is told
+ * apart from "little".
+ */
 export async function measureFolder(path: string): Promise<DiskUse | null> {
   const [blocks, names] = await Promise.all([
     readDu(['-sx', '--block-size=1', '--', path]),

@@ -1,4 +1,5 @@
-// What an earlier process of this role left when it was killed: ended and removed before the first new sandbox.
+// What an earlier process of this role left when it was killed: ended and removed before the first
+// new sandbox.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { removeFolder } from './folders.ts'

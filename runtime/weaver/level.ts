@@ -19,7 +19,10 @@ const walls = [
   ...['no-capabilities', 'read-only-system', 'no-interface', 'no-route'],
 ]
 
-/** Names of probes that must hold. `hasFilter`: whether this machine's architecture has a seccomp filter of ours. */
+/**
+ * Names of probes that must hold. `hasFilter`: whether this machine's architecture has a seccomp
+ * filter of ours.
+ */
 export function promisedProbes(backend: Backend, hasFilter: boolean): readonly string[] {
   if (backend === 'none') return always
   return [...always, ...walls, ...(backend === 'bubblewrap' && hasFilter ? ['seccomp'] : [])]

@@ -1,13 +1,13 @@
 // Agents that take too much. Each ends in its own exact way, and the machine does not feel it.
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentState, Sandbox } from './api.ts'
 import { measureFolder } from './folders.ts'
 import { listProcesses, uidOf } from './processes.ts'
-import { startTestWeaver, type TestWeaver } from './testing.ts'
+import { assertNoFolders, startTestWeaver, type TestWeaver } from './testing.ts'
 
 const rows = [
   { backend: 'bubblewrap', cgroups: 'auto', limits: 'cgroup' },
@@ -57,7 +57,7 @@ for (const { backend, cgroups, limits } of rows) {
     async function assertGone(id: string) {
       await weaver.remove(id)
       assert.deepEqual(processesOf(weaver), [])
-      assert.deepEqual(readdirSync(weaver.config.sandboxFolder), ['code-cache', 'etc'])
+      await assertNoFolders(weaver)
       assert.equal(existsSync(`/sys/fs/cgroup/pids/treadle-${id}`), false)
     }
 
@@ -70,7 +70,8 @@ for (const { backend, cgroups, limits } of rows) {
         }
       })
       assert.deepEqual([state.state, state.cut], ['ended', 'processes'])
-      const walls = 8 // What raises the walls is outside of the limit's namespace, or threads of the daemon.
+      // What raises the walls is outside of the limit's namespace, or threads of the daemon.
+      const walls = 8
       assert.ok(Math.max(...counts) <= weaver.config.processesMax + walls, `${counts}`)
       assert.equal(
         (

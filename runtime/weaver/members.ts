@@ -18,8 +18,9 @@ export type Whose = Pick<Place, 'id' | 'uid' | 'cgroups'> & {
 
 /**
  * By cgroup, else by the sandbox's own user, else by descent.
- * **Limits.** Descent, the way of an ordinary user without cgroups, misses a process without walls that left its
- * parents. Behind walls nothing can leave: orphans go to the first process of their namespace.
+ * **Limits.** Descent, the way of an ordinary user without cgroups, misses a process without walls
+ * that left its parents. Behind walls nothing can leave: orphans go to the first process of their
+ * namespace.
  */
 export function membersOf(whose: Whose): ProcessFacts[] {
   return candidates(whose).filter(({ isZombie }) => !isZombie)
@@ -40,8 +41,8 @@ const endMsMax = 10_000
 const lookMs = 10
 
 /**
- * Ends all but the spared, and answers whether that went well. All are stopped first, round after round until a look
- * finds nothing new: what is stopped can't fork, so a fork bomb loses the race.
+ * Ends all but the spared, and answers whether that went well. All are stopped first, round after
+ * round until a look finds nothing new: what is stopped can't fork, so a fork bomb loses the race.
  */
 export async function endMembers(whose: Whose, spared: ReadonlySet<string>): Promise<boolean> {
   const doomed = () => membersOf(whose).filter((member) => !spared.has(toKey(member)))
@@ -70,7 +71,10 @@ export async function endAll(whose: Whose): Promise<void> {
   if (!(await endMembers(whose, new Set()))) throw new Error(`Processes of ${id} don't end.`)
 }
 
-/** Where only descent tells what belongs to it, the daemon still finds by its own mark what left the family. */
+/**
+ * Where only descent tells what belongs to it, the daemon still finds by its own mark what left the
+ * family.
+ */
 async function askToEnd(pid: number): Promise<void> {
   signal(pid, 'SIGTERM')
   const until = Date.now() + askMsMax

@@ -1,5 +1,6 @@
-// The daemon's HTTP, from outside. The agent shares a user with the daemon and may have become it: so whatever comes
-// back is bounded in size and time and parsed, and is never taken for more than this sandbox's word about itself.
+// The daemon's HTTP, from outside. The agent shares a user with the daemon and may have become it:
+// so whatever comes back is bounded in size and time and parsed, and is never taken for more than
+// this sandbox's word about itself.
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { type Dispatcher, Pool } from 'undici'
 import { z } from 'zod'
@@ -28,11 +29,13 @@ export type PodClient = AsyncDisposable & {
 
 const connectionsMax = 64 // Long polls, terminals and commands of one sandbox at once.
 const silentMsDefault = 30_000
-const jsonBytesMax = 1024 * 1024 // The largest is an ExecResult: 64 KiB of output, each byte escaped as six.
+// The largest is an ExecResult: 64 KiB of output, each byte escaped as six.
+const jsonBytesMax = 1024 * 1024
 
 /**
- * **Security.** The socket is opened by descriptor once, before anything untrusted runs, and reached by it from then
- * on: its name lies in a folder of the sandbox, where the agent could put a link to somebody else's socket.
+ * **Security.** The socket is opened by descriptor once, before anything untrusted runs, and
+ * reached by it from then on: its name lies in a folder of the sandbox, where the agent could put a
+ * link to somebody else's socket.
  */
 export function openPod(socketPath: string): PodClient {
   const descriptor = pin(socketPath)
@@ -54,13 +57,15 @@ export function openPod(socketPath: string): PodClient {
       return parsed.data
     },
     async [Symbol.asyncDispose]() {
+      if (pool.destroyed) return // Twice closed, the descriptor could be somebody else's.
       await pool.destroy()
       closeSync(descriptor)
     },
   }
 }
 
-const pathOnly = 0o10000000 // O_PATH, open(2): a handle on the file itself, which Node has no name for.
+// O_PATH, open(2): a handle on the file itself, which Node has no name for.
+const pathOnly = 0o10000000
 
 function pin(socketPath: string): number {
   const descriptor = openSync(socketPath, pathOnly | constants.O_NOFOLLOW)

@@ -73,7 +73,7 @@ export function podRoutes(deps: RoutesDeps): Router {
         path: '/agent',
         json: start,
       })
-      entry.agentDeadline = Date.now() + start.timeMsMax + slackMs
+      entry.agentDeadline = deps.now().getTime() + start.timeMsMax + slackMs
       response.status(202).json(state)
     })
     .get('/api/sandboxes/:id/agent', async (request, response) => {
@@ -130,7 +130,10 @@ type StateCall = {
   signal?: AbortSignal
 }
 
-/** The daemon's word about its agent, corrected by what was seen from outside; without a daemon, the latter alone. */
+/**
+ * The daemon's word about its agent, corrected by what was seen from outside; without a daemon, the
+ * latter alone.
+ */
 async function askState(
   { sandboxes }: RoutesDeps,
   sandbox: Sandbox,
@@ -142,7 +145,8 @@ async function askState(
   try {
     const state = await entry.started.pod.json(State, call)
     if (state.state === 'ended') entry.agentDeadline = null
-    return { ...state, cut: sandboxes.cutOf(entry) ?? state.cut }
+    // A limit that was met while it runs on will end it at the next look.
+    return state.state === 'ended' ? { ...state, cut: sandboxes.cutOf(entry) ?? state.cut } : state
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'weaver/pod-failed') throw error
     // A daemon that dies breaks its sockets first; that it has ended is known a moment later.

@@ -1,5 +1,6 @@
-// Sandboxes started ahead of need: up and measured, but nobody's. It fills after the first use, never before: a machine
-// that runs no loops holds no sandboxes.
+// Sandboxes started ahead of need: up and measured, but nobody's. It fills after the first use,
+// never before: a machine that runs no loops holds no sandboxes.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '#kernel/log.ts'
 import type { WeaverConfig } from './config.ts'
 import type { Entry } from './entry.ts'
@@ -18,22 +19,30 @@ export type Pool = AsyncDisposable & {
   drop(entry: Entry): void
 }
 
+// The sandbox that was just handed out has the machine first: its agent is starting.
+const restMs = 500
+
 export function createPool({ config, log, make, count }: PoolDeps): Pool {
   const warm: Entry[] = []
   let filling: Promise<void> | null = null
-  let isClosed = false
+  const stop = new AbortController()
 
-  const isShort = () => !isClosed && warm.length < config.warmMax && count() < config.sandboxesMax
+  const isShort = () =>
+    !stop.signal.aborted && warm.length < config.warmMax && count() < config.sandboxesMax
   const fill = async () => {
-    while (isShort()) warm.push(await make())
+    while (isShort()) {
+      await sleep(restMs, undefined, { signal: stop.signal })
+      warm.push(await make())
+    }
   }
   return {
     take: () => warm.shift(),
     refill() {
       filling ??= fill()
-        .catch((error: unknown) =>
-          log.warn({ error }, 'no warm sandbox; the next request tries again'),
-        )
+        .catch((error: unknown) => {
+          if (stop.signal.aborted) return
+          log.warn({ error }, 'no warm sandbox; the next request tries again')
+        })
         .finally(() => {
           filling = null
         })
@@ -43,7 +52,7 @@ export function createPool({ config, log, make, count }: PoolDeps): Pool {
       if (at >= 0) warm.splice(at, 1)
     },
     async [Symbol.asyncDispose]() {
-      isClosed = true
+      stop.abort()
       await filling
     },
   }

@@ -11,12 +11,14 @@ export type ProcessFacts = {
   residentBytes: number
 }
 
-const pageBytes = 4_096 // Where pages are larger this counts too little, and the cgroup does the counting.
+// Where pages are larger this counts too little, and the cgroup does the counting.
+const pageBytes = 4_096
 
 export function readProcess(pid: number): ProcessFacts | null {
   const text = readOrNull(`/proc/${pid}/stat`)
   if (text === null) return null
-  // The second field is the program's own name in parentheses: it may hold anything, spaces and parentheses too.
+  // The second field is the program's own name in parentheses: it may hold anything, spaces and
+  // parentheses too.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const [state, parent] = fields
   return {
@@ -34,7 +36,10 @@ export const listProcesses = (): ProcessFacts[] =>
     /^\d+$/.test(name) ? (readProcess(Number(name)) ?? []) : [],
   )
 
-/** The owner as the kernel sees it: a process can't hide it, unlike the owner of the files within the folder. */
+/**
+ * The owner as the kernel sees it: a process can't hide it, unlike the owner of the files within
+ * the folder.
+ */
 export function uidOf(pid: number): number | null {
   try {
     return statSync(`/proc/${pid}`).uid
@@ -47,7 +52,8 @@ export function uidOf(pid: number): number | null {
 export function descendantsOf(root: number, all: readonly ProcessFacts[]): ProcessFacts[] {
   const children = Map.groupBy(all, ({ parent }) => parent)
   const found = all.filter(({ pid }) => pid === root)
-  for (const { pid } of found) found.push(...(children.get(pid) ?? [])) // The list grows while it is walked.
+  // The list grows while it is walked.
+  for (const { pid } of found) found.push(...(children.get(pid) ?? []))
   return found
 }
 

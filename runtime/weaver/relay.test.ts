@@ -29,7 +29,8 @@ describe("a sandbox's line", () => {
 
   before(async () => {
     weaver = owned.use(await startTestWeaver({ config: { lineConnectionsMax: 4 } }))
-    // Answers with all it was told once the other side has ended: that needs half-closed connections all the way.
+    // Answers with all it was told once the other side has ended: that needs half-closed
+    // connections all the way.
     proxy = createServer({ allowHalfOpen: true }, (socket) => {
       lines.push(socket)
       let heard = ''
@@ -106,7 +107,8 @@ describe("a sandbox's line", () => {
     void weaver.exec(id, `node -e 'require("net").connect(7401, "127.0.0.1")'`).catch(() => {})
     while (lines.length === before) await sleep(20)
     const line = lines.at(-1)!
-    const closed = new Promise((resolve) => line.once('close', resolve)) // Cut, so perhaps with an error first.
+    // Cut, so perhaps with an error first.
+    const closed = new Promise((resolve) => line.once('close', resolve))
     await weaver.remove(id)
     await closed
     assert.equal(existsSync(socketPath), false)

@@ -1,5 +1,5 @@
-// A sandbox's line: its own Unix socket, carried to the proxy. One line of ours goes first and says whose it is;
-// after it bytes pass both ways untouched. Nothing here reads what they say.
+// A sandbox's line: its own Unix socket, carried to the proxy. One line of ours goes first and says
+// whose it is; after it bytes pass both ways untouched. Nothing here reads what they say.
 
 import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
@@ -15,7 +15,9 @@ export type Line = {
 
 export const toPreamble = (sandboxId: string) => `TREADLE-LINE 1 ${sandboxId}\n`
 
-/** Disposing it makes the sandbox's token worthless: no connection stays, and no new one can come. */
+/**
+ * Disposing it makes the sandbox's token worthless: no connection stays, and no new one can come.
+ */
 export async function startRelay(line: Line): Promise<AsyncDisposable> {
   const open = new Set<Socket>()
   const track = (socket: Socket) => {
@@ -23,7 +25,8 @@ export async function startRelay(line: Line): Promise<AsyncDisposable> {
     socket.once('close', () => open.delete(socket))
     return socket
   }
-  // Half-open: a client may end its side and still wait for the answer, so each side ends by itself.
+  // Half-open: a client may end its side and still wait for the answer, so each side ends by
+  // itself.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
     const proxy = connect({ path: line.lineSocket, allowHalfOpen: true })
     proxy.write(toPreamble(line.sandboxId))
@@ -45,7 +48,8 @@ function carry(client: Socket, proxy: Socket): void {
   ] as const) {
     side.on('error', () => other.destroy()) // A broken side can't say so by bytes; closing says it.
     side.on('close', () => {
-      if (!side.readableEnded) other.destroy() // Cut, not ended: what it would have sent never comes.
+      // Cut, not ended: what it would have sent never comes.
+      if (!side.readableEnded) other.destroy()
     })
   }
 }

@@ -29,7 +29,7 @@ export type Sandboxes = AsyncDisposable & {
   all(): Entry[]
   /** Idempotent, in every state. Resolves when nothing of it is left. */
   end(id: string, reason: string): Promise<void>
-  /** The limit that ended its agent, as far as can be known now. */
+  /** The limit that ended its agent or is about to, as far as can be known now. */
   cutOf(entry: Entry): Cut | null
 }
 
@@ -108,14 +108,8 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
     const place = backend.place(id, uids.take())
     const entry: Entry = {
       ...{ id, place, pid: null, starting: Promise.resolve(), started: null, watched: null },
-      ...{
-        cut: null,
-        bytesAtCut: 0,
-        agentDeadline: null,
-        line: null,
-        endReason: null,
-        ending: null,
-      },
+      ...{ cut: null, bytesAtCut: 0, agentDeadline: null, line: null },
+      ...{ endReason: null, ending: null },
     }
     entries.set(id, entry)
     return entry
@@ -136,7 +130,10 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
     void started.ended.then(() => lose(entry))
   }
 
-  /** It ended by itself, or was killed from somewhere: that it met a limit is known only until its groups are gone. */
+  /**
+   * It ended by itself, or was killed from somewhere: that it met a limit is known only until its
+   * groups are gone.
+   */
   function lose(entry: Entry): void {
     if (entry.ending) return
     end(entry.id, cutOf(entry) ?? 'lost').catch((error: unknown) =>
@@ -145,10 +142,8 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
   }
 
   function cutOf(entry: Entry): Cut | null {
-    if (entry.watched && !entry.ending) {
-      entry.cut ??= planCut(lookAtProcesses(entry.watched), config)
-    }
-    return entry.cut
+    if (entry.cut || !entry.watched || entry.ending) return entry.cut
+    return planCut(lookAtProcesses(entry.watched), config)
   }
 
   async function end(id: string, reason: string): Promise<void> {
@@ -169,9 +164,9 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
       await entry.starting.catch(() => {}) // Whoever started it hears why it failed.
       await backend.remove(entry.place, entry.pid)
       await entry.started?.pod[Symbol.asyncDispose]()
+      await db.query(setEnded(entry.id, entry.endReason!, now()))
       entries.delete(entry.id)
       uids.giveBack(entry.place.uid)
-      await db.query(setEnded(entry.id, entry.endReason!, now()))
     } catch (error) {
       entry.ending = null // The sweep tries again.
       throw error

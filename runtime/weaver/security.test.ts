@@ -1,5 +1,5 @@
-// What an agent tries to reach from inside. Each attempt is a script, and the same script must succeed outside: else
-// its failure inside would prove nothing.
+// What an agent tries to reach from inside. Each attempt is a script, and the same script must
+// succeed outside: else its failure inside would prove nothing.
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

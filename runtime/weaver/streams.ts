@@ -6,7 +6,10 @@ import { z } from 'zod'
 import { fault, type WeaverCode } from './errors.ts'
 import type { PodResponse } from './pod-client.ts'
 
-/** A request's body on its way to the daemon. Reading it fails with `weaver/too-large` past the limit. */
+/**
+ * A request's body on its way to the daemon. Reading it fails with `weaver/too-large` past the
+ * limit.
+ */
 export function passIn(request: IncomingMessage, bytesMax: number): Readable {
   const limited = createLimit(bytesMax, 'weaver/too-large')
   request.on('error', (error) => limited.destroy(error))
@@ -19,7 +22,10 @@ const Snapped = z.object({
   'x-treadle-files-changed': z.string().regex(/^\d{1,9}$/),
 })
 
-/** A snapshot on its way out. Of the daemon's headers these two alone go on, and only in their own shape. */
+/**
+ * A snapshot on its way out. Of the daemon's headers these two alone go on, and only in their own
+ * shape.
+ */
 export async function passOut(
   answer: PodResponse,
   response: ServerResponse,
@@ -32,7 +38,8 @@ export async function passOut(
   }
   response.writeHead(200, { ...headers.data, 'content-type': 'application/x-git-bundle' })
   await pipeline(answer.body, createLimit(bytesMax, 'weaver/pod-failed'), response).catch(() => {
-    response.destroy() // Half a bundle must not look like a whole one; the head is out, so cutting is what is left.
+    // Half a bundle must not look like a whole one; the head is out, so cutting is what is left.
+    response.destroy()
   })
 }
 

@@ -1,5 +1,5 @@
-// Two rounds that keep the machine clean: a quick one that holds sandboxes to their limits, and a slow one that ends
-// what is overdue and puts rows right.
+// Two rounds that keep the machine clean: a quick one that holds sandboxes to their limits, and a
+// slow one that ends what is overdue and puts rows right.
 import type { Logger } from '#kernel/log.ts'
 import { startRepeating } from '#kernel/repeat.ts'
 import type { Entry } from './entry.ts'
@@ -40,7 +40,10 @@ async function hold(deps: Deps, entry: Entry): Promise<void> {
   if (found && !entry.cut) await cut(deps, entry, found)
 }
 
-/** When the host's disk runs out, the sandbox with the most on it goes: also where no single one is over its limit. */
+/**
+ * When the host's disk runs out, the sandbox with the most on it goes: also where no single one is
+ * over its limit.
+ */
 async function holdReserve(deps: Deps, watched: readonly Entry[]): Promise<void> {
   if ((await freeBytes(deps.config.sandboxFolder)) >= deps.config.diskReserveBytes) return
   const size = (entry: Entry) => entry.watched!.figures.disk?.bytes ?? 0
@@ -50,7 +53,10 @@ async function holdReserve(deps: Deps, watched: readonly Entry[]): Promise<void>
   else await cut(deps, largest, 'disk')
 }
 
-/** Ends the agent and all it started, at once and from outside; the daemon goes on, so that the work can be fetched. */
+/**
+ * Ends the agent and all it started, at once and from outside; the daemon goes on, so that the work
+ * can be fetched.
+ */
 async function cut({ sandboxes, log }: Deps, entry: Entry, why: Cut): Promise<void> {
   entry.bytesAtCut = Number.POSITIVE_INFINITY // Until it is known.
   entry.cut = why

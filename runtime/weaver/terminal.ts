@@ -1,4 +1,5 @@
-// A person's hands on an agent's terminal: a WebSocket here, another one to the daemon, and a bounded queue between.
+// A person's hands on an agent's terminal: a WebSocket here, another one to the daemon, and a
+// bounded queue between.
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -25,7 +26,8 @@ export function handleTerminals(server: Server, deps: Deps): void {
     perMessageDeflate: false,
   })
   server.on('upgrade', async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => socket.destroy()) // The client's line broke. Without a listener it would end the process.
+    // The client's line broke. Without a listener it would end the process.
+    socket.on('error', () => socket.destroy())
     try {
       if (terminals.clients.size >= terminalsMax) throw full
       const podSocket = await findTerminal(deps, request)
@@ -79,13 +81,15 @@ function join(client: WebSocket, pod: WebSocket): void {
   })
   client.on('message', (data, binary) => {
     if (pod.readyState === WebSocket.OPEN) pass(pod, client, data, binary)
-    else if (early.length < 16) early.push([data, binary]) // A size and some keys; more can't be meant yet.
+    // A size and some keys; more can't be meant yet.
+    else if (early.length < 16) early.push([data, binary])
   })
   pod.on('message', (data, binary) => pass(client, pod, data, binary))
   pod.on('close', () => client.close(normal))
   client.on('close', () => pod.close())
   pod.on('error', () => client.close(failed))
-  client.on('error', () => client.terminate()) // Its close event follows, and closes the other side.
+  // Its close event follows, and closes the other side.
+  client.on('error', () => client.terminate())
 }
 
 /** Sends on, and lets the source wait while the sink is behind. */

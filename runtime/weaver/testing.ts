@@ -1,8 +1,19 @@
-// What this role's tests share: a readable folder as the start of treadle makes it, a role on it, and a caller.
+// What this role's tests share: a readable folder as the start of treadle makes it, a role on it,
+// and a caller.
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Access } from '#kernel/access.ts'
 import { linkTree } from '#kernel/link-tree.ts'
@@ -34,7 +45,8 @@ export function makeReadable(folder: string): string {
 }
 
 const mebibyte = 1024 * 1024
-let uidBase = 310_000 + (process.pid % 1_000) * 20 // Test files run at once, and each needs users of its own.
+// Test files run at once, and each needs users of its own.
+let uidBase = 310_000 + (process.pid % 1_000) * 20
 
 export function testConfig(folder: string, overrides: Partial<WeaverConfig> = {}): WeaverConfig {
   uidBase += 1
@@ -133,6 +145,13 @@ export async function startTestWeaver({
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
+}
+
+/** Waits for it, because the role compiles the daemon behind walls of its own while it starts. */
+export async function assertNoFolders({ config }: TestWeaver): Promise<void> {
+  const left = () => [...readdirSync(config.sandboxFolder), ...readdirSync(config.runFolder)]
+  for (let look = 0; look < 100 && left().length > 2; look += 1) await sleep(50)
+  assert.deepEqual(left(), ['code-cache', 'etc'])
 }
 
 /** A repository of one commit, as a bundle. */

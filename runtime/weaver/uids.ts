@@ -4,7 +4,10 @@ import { listProcesses, uidOf } from './processes.ts'
 
 export type Uids = { take(): number | null; giveBack(uid: number | null): void }
 
-/** As an ordinary user there is no choice: every sandbox is that user, and walls alone keep them apart. */
+/**
+ * As an ordinary user there is no choice: every sandbox is that user, and walls alone keep them
+ * apart.
+ */
 export const noUids: Uids = { take: () => null, giveBack: () => {} }
 
 export function createUids(base: number, count: number): Uids {

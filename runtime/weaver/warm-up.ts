@@ -1,4 +1,5 @@
-// The daemon's code is compiled once, while the role is up already: the first sandboxes need not wait for it.
+// The daemon's code is compiled once, while the role is up already: the first sandboxes need not
+// wait for it.
 import { randomBytes } from 'node:crypto'
 import type { SandboxesDeps } from './sandboxes.ts'
 

@@ -1,5 +1,6 @@
-// What a sandbox uses, held against its limits. The kernel's own limits hold by themselves; the watchdog sees what it
-// has no limit for (disk), tells which limit was met, and stands in where cgroups can't be written.
+// What a sandbox uses, held against its limits. The kernel's own limits hold by themselves; the
+// watchdog sees what it has no limit for (disk), tells which limit was met, and stands in where
+// cgroups can't be written.
 import { readCgroupFigures } from './backend/cgroups.ts'
 import type { WeaverConfig } from './config.ts'
 import { type DiskUse, measureFolder } from './folders.ts'
@@ -35,7 +36,10 @@ export function planCut(figures: Figures, limits: Limits): Cut | null {
   return crowdedLooks >= crowdedLooksMax ? 'processes' : null
 }
 
-/** A sandbox that goes on growing after its agent was cut is ended as a whole: `bytesAtCut` is what it had then. */
+/**
+ * A sandbox that goes on growing after its agent was cut is ended as a whole: `bytesAtCut` is what
+ * it had then.
+ */
 export const isFarOver = (
   { disk }: Figures,
   bytesAtCut: number,
@@ -80,7 +84,8 @@ export async function look(watched: Watched, limits: Limits): Promise<void> {
   const startedAt = performance.now()
   if (startedAt < watched.diskDueAt) return
   const disk = await measureFolder(watched.folder)
-  // A walk that takes too long says nothing; what was known stays, and the reserve of the whole disk holds.
+  // A walk that takes too long says nothing; what was known stays, and the reserve of the whole
+  // disk holds.
   if (disk) watched.figures.disk = disk
   watched.diskDueAt = performance.now() + restPerWalk * (performance.now() - startedAt)
 }

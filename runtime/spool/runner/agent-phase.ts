@@ -10,8 +10,7 @@ import { toAgentStart } from '../agents/profile.ts'
 import { bundleOf, countChanged, isSameTree, readPlan, takeBundle } from '../git/work.ts'
 import { countOpenItems } from '../plan.ts'
 import { isPromised } from '../promise.ts'
-import type { EventBody } from '../sql/events.ts'
-import { appendEvent } from '../sql/events.ts'
+import { appendEvent, type EventBody } from '../sql/events.ts'
 import { readLoop } from '../sql/loops.ts'
 import {
   enterGates,
@@ -23,7 +22,7 @@ import {
 } from '../sql/passes.ts'
 import { toStorable } from '../text.ts'
 import { clientDeps, EndsLoop, elapsedMs, type Run, spentOf } from './run.ts'
-import { openSandbox, type SandboxClient, withSandbox } from './sandbox.ts'
+import { isRefusal, openSandbox, type SandboxClient, withSandbox } from './sandbox.ts'
 import {
   type AgentEnd,
   type Attempt,
@@ -150,7 +149,7 @@ async function start(sandbox: SandboxClient, run: Run, programs: Run['programs']
   try {
     await sandbox.startAgent(toAgentStart({ loop: spec, programs }, leftMs(run, spec.caps.time)))
   } catch (cause) {
-    if (!(cause instanceof Fault) || cause.status >= 500) throw cause
+    if (!isRefusal(cause)) throw cause
     throw new EndsLoop('failed', `The agent can't be started: ${cause.publicMessage}`, cause)
   }
 }

@@ -2,7 +2,6 @@
 // Cut short anywhere, all gates run again.
 
 import type { z } from 'zod'
-import { Fault } from '#kernel/fault.ts'
 import type { NewSandbox } from '../../weaver/api.ts'
 import type { Gate, GateResult } from '../api.ts'
 import { bundleOf, setRef } from '../git/work.ts'
@@ -10,7 +9,7 @@ import { appendEvent } from '../sql/events.ts'
 import type { PassRow } from '../sql/passes.ts'
 import { toStorable } from '../text.ts'
 import { clientDeps, elapsedMs, type Run } from './run.ts'
-import { type SandboxClient, withSandbox } from './sandbox.ts'
+import { isRefusal, type SandboxClient, withSandbox } from './sandbox.ts'
 
 type GateSpec = z.infer<typeof Gate>
 
@@ -85,7 +84,7 @@ const refusedExit = 126 // As POSIX sh tells that a program could not be run.
 
 /** What weaver refuses is this gate's doing: no such program, or a limit of the sandbox. Anything else is not. */
 function toRed(name: string, error: unknown, ms: number): GateResult {
-  if (!(error instanceof Fault) || error.status >= 500) throw error
+  if (!isRefusal(error)) throw error
   return { name, exit: refusedExit, ms, timedOut: false, output: error.publicMessage }
 }
 

@@ -17,6 +17,7 @@ import { end, pause, settle } from './settle.ts'
 
 const failuresMax = 3 // Of this house in a row; then a person must look.
 const failureWaitMs = 2_000 // Times the failures so far.
+const postponeMs = 60_000 // Long enough that somebody can make room.
 const fullWaitMs = 10_000 // A sandbox's place is free when some other pass ends.
 const historyMax = 6 // This pass, and the four before it that a decision looks at; one more for their gates.
 
@@ -27,7 +28,7 @@ export async function runLoop(run: Run): Promise<void> {
     if (error instanceof LeaseLost)
       return run.log.warn({ loop: run.loop.id }, 'lost a lease; another runner goes on')
     if (run.held.signal.aborted) return giveBack(run)
-    await recover(run, error)
+    await recover(run, error).catch((again: unknown) => postpone(run, again))
   }
 }
 
@@ -105,6 +106,17 @@ async function recover(run: Run, error: unknown): Promise<void> {
   const reason = `This machine failed: ${toText(error)}`
   if (failures >= failuresMax) return endWithWork(run, new EndsLoop('failed', reason))
   await pause(run, { waitMs: failureWaitMs * failures, reason, failures })
+}
+
+/** Even its end failed: a full disk, for one. A person sees why, and it is tried again. */
+async function postpone(run: Run, error: unknown): Promise<void> {
+  if (run.held.signal.aborted) throw error
+  const { failures } = run.loop
+  await pause(run, {
+    waitMs: postponeMs,
+    reason: `This machine failed: ${toText(error)}`,
+    failures,
+  })
 }
 
 const toText = (error: unknown) =>

@@ -33,8 +33,16 @@ export type SandboxClient = {
   /** The bundle lands in `file`; undefined = nothing changed. */
   snapshot(base: string, message: string, file: string): Promise<string | undefined>
   exec(exec: Exec, signal: AbortSignal): Promise<ExecResult>
-  record(): Promise<SandboxRecord | undefined>
+  /** Tried again for `awayMs` at most while the proxy is away. */
+  record(awayMs?: number): Promise<SandboxRecord | undefined>
 }
+
+const gone = [401, 403, 404, 410]
+
+/** The sandbox is there and won't do this: what stands in it, or what was asked, is the cause. */
+export const isRefusal = (error: unknown): error is Fault =>
+  error instanceof Fault &&
+  (error.code.startsWith('pod/') || (error.status < 500 && !gone.includes(error.status)))
 
 type Deps = { peers: Peers; signal: AbortSignal; bundleBytesMax: number }
 type Passing = (error: unknown) => boolean
@@ -107,7 +115,12 @@ export function openSandbox(id: string, deps: Deps): SandboxClient {
         silentMsMax: exec.timeoutMs + slackMs,
         signal: AbortSignal.any([signal, until]),
       }),
-    record: () => retrying(deps, isUnanswered, () => readRecord(peers, id, signal)),
+    record: (msMax = awayMsMax) =>
+      withRetries(() => readRecord(peers, id, signal), {
+        isPassing: isUnanswered,
+        msMax,
+        signal,
+      }),
   }
 }
 

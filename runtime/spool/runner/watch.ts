@@ -5,7 +5,7 @@ import type { AgentState } from '../../weaver/api.ts'
 import { bookSpent, type Spent } from '../sql/passes.ts'
 import { LeaseLost } from './lease.ts'
 import { elapsedMs, type Run } from './run.ts'
-import type { SandboxClient } from './sandbox.ts'
+import { isRefusal, type SandboxClient } from './sandbox.ts'
 
 export type Attempt = { pass: number; attempt: number }
 export type AgentEnd = { exit: number | null; cut: string | null }
@@ -54,8 +54,8 @@ async function lookAt(
   attempt: Attempt,
 ): Promise<SandboxRecord | undefined> {
   try {
-    const record = await sandbox.record()
-    if (record) await book(run, attempt, record, 0)
+    const record = (await sandbox.record(0)) ?? silent
+    await book(run, attempt, record, 0)
     return record
   } catch (error) {
     if (error instanceof LeaseLost || run.held.signal.aborted) throw error
@@ -81,16 +81,28 @@ export const book = (
   waitMsMax?: number,
 ) => held.write((tx) => tx.query(bookSpent(loop.id, pass, attempt, toSpent(record))), waitMsMax)
 
+/** Of a sandbox that made no call yet. */
+const silent: SandboxRecord = {
+  calls: 0,
+  inFlight: 0,
+  lastActiveAt: null,
+  usage: { inputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 0 },
+  costNanoUsd: 0,
+  last: null,
+  denial: null,
+}
+
 /** Watches for calls by their changes, on this process's own clock. */
 function createActivity(idleMs: number): (record: SandboxRecord | undefined) => Stop | undefined {
   let activeAt = performance.now()
   let seen = ''
   let deniedAt: number | undefined
   return (record) => {
+    if (!record) return undefined // Who can't look, sees no idleness.
     const now = performance.now()
-    const latest = `${record?.calls} ${record?.lastActiveAt}`
-    if (record && latest !== seen) [seen, activeAt] = [latest, now]
-    if (record && isDenied(record)) deniedAt ??= now
+    const latest = `${record.calls} ${record.lastActiveAt}`
+    if (latest !== seen) [seen, activeAt] = [latest, now]
+    if (isDenied(record)) deniedAt ??= now
     if (deniedAt !== undefined && now - deniedAt > deniedMsMax) return 'denied'
     return now - activeAt > idleMs ? 'idle' : undefined
   }
@@ -128,8 +140,4 @@ export async function finalRecord(
 
 /** What the agent left is to blame, and not this house. */
 export const isAgentsFault = (error: unknown, cut: string | null): error is Fault =>
-  error instanceof Fault &&
-  (error.code === 'work/refused' ||
-    error.code.startsWith('pod/') ||
-    error.status < 500 ||
-    cut !== null)
+  error instanceof Fault && (error.code === 'work/refused' || isRefusal(error) || cut !== null)

@@ -5,19 +5,28 @@ import type { StartPlan } from './plan.ts'
 
 export type Daemon = {
   pid: number
-  /** Resolves when the daemon says that it listens; rejects when it ended before, with its last words. */
+  /**
+   * Resolves when the daemon says that it listens; rejects when it ended before, with its last
+   * words.
+   */
   ready: Promise<void>
-  /** Resolves when the process that was started is gone; what it started may take a moment longer. */
+  /**
+   * Resolves when the process that was started is gone; what it started may take a moment longer.
+   */
   ended: Promise<void>
 }
 
-/** Its standard input is a pipe that nobody writes to: when this process is gone, the daemon reads its end. */
+/**
+ * Its standard input is a pipe that nobody writes to: when this process is gone, the daemon reads
+ * its end.
+ */
 export function applyStart({ argv, env }: StartPlan, filterFile: string | null): Daemon {
   const filter = filterFile === null ? null : openSync(filterFile, 'r')
   const child = spawn(argv[0]!, argv.slice(1), {
     cwd: '/',
     env,
-    detached: true, // Its own session: Ctrl-C at a terminal ends treadle, which then ends its sandboxes in order.
+    // Its own session: Ctrl-C at a terminal ends treadle, which then ends its sandboxes in order.
+    detached: true,
     stdio: ['pipe', 'pipe', 'pipe', ...(filter === null ? [] : [filter])],
   })
   if (filter !== null) closeSync(filter)
@@ -36,7 +45,8 @@ export function applyStart({ argv, env }: StartPlan, filterFile: string | null):
   return { pid: child.pid ?? 0, ready, ended }
 }
 
-const wordsMax = 2_000 // An error and where it came from. The agent can write here too, so it is never more.
+// An error and where it came from. The agent can write here too, so it is never more.
+const wordsMax = 2_000
 
 function keepLastWords(streams: readonly NodeJS.ReadableStream[]): () => string {
   let last = ''

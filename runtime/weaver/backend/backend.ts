@@ -1,5 +1,5 @@
-// The local backend: one machine's namespaces, cgroups and folders. It makes and unmakes sandboxes, and knows nothing
-// of who asked for them or of the database.
+// The local backend: one machine's namespaces, cgroups and folders. It makes and unmakes sandboxes,
+// and knows nothing of who asked for them or of the database.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -36,11 +36,14 @@ export type Backend = {
   host: Host
   place(id: string, uid: number | null): Place
   /**
-   * Makes everything and measures it. `onProcess` hears of the process before anything else happens to it.
-   * What fails half-way is the caller's to `remove`.
+   * Makes everything and measures it. `onProcess` hears of the process before anything else happens
+   * to it. What fails half-way is the caller's to `remove`.
    */
   start(place: Place, isolation: 'namespaces' | 'none', onProcess: OnProcess): Promise<Started>
-  /** Compiles the daemon once, so that the next ones start in half the time. The place is the caller's to `remove`. */
+  /**
+   * Compiles the daemon once, so that the next ones start in half the time. The place is the
+   * caller's to `remove`.
+   */
   fillCodeCache(place: Place, signal: AbortSignal): Promise<void>
   /** Ends every process and removes every trace. May be called in any state, and again. */
   remove(place: Place, pid: number | null): Promise<void>
@@ -107,7 +110,10 @@ async function remove(place: Place, pid: number | null): Promise<void> {
   await removeFolder(place.folder)
 }
 
-/** Null on a machine whose system calls we have no numbers for: then the level has no seccomp, and says so. */
+/**
+ * Null on a machine whose system calls we have no numbers for: then the level has no seccomp, and
+ * says so.
+ */
 function writeFilter(folder: string): string | null {
   if (!isFiltered(process.arch)) return null
   const file = join(folder, 'seccomp.bpf')

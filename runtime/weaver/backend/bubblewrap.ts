@@ -5,7 +5,8 @@ import type { StartFacts } from './plan.ts'
 /** The descriptor on which the filter is handed over. */
 export const filterDescriptor = 3
 
-const sharedMemoryBytesMax = 64 * 1024 * 1024 // /dev/shm: what a browser or a test's lock needs; it counts as memory.
+// /dev/shm: what a browser or a test's lock needs; it counts as memory.
+const sharedMemoryBytesMax = 64 * 1024 * 1024
 
 export const planBubblewrap = (facts: StartFacts, daemon: readonly string[]): string[] => [
   facts.host.programs.bwrap!,
@@ -17,7 +18,8 @@ export const planBubblewrap = (facts: StartFacts, daemon: readonly string[]): st
   ...daemon,
 ]
 
-// Inside, the user is 1000 of a namespace that maps nobody else, and may make no further namespaces.
+// Inside, the user is 1000 of a namespace that maps nobody else, and may make no further
+// namespaces.
 const namespaces = [
   ...['--unshare-user', '--disable-userns', '--uid', '1000', '--gid', '1000'],
   ...['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup'],

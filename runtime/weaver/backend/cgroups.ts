@@ -1,5 +1,6 @@
-// Limits of memory and processes for a whole sandbox, where the kernel's control groups can be written.
-// Groups are made below the one this process lies in, so a limit that somebody set on us holds for them as well.
+// Limits of memory and processes for a whole sandbox, where the kernel's control groups can be
+// written. Groups are made below the one this process lies in, so a limit that somebody set on us
+// holds for them as well.
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,7 +21,10 @@ export function planCgroups(parents: CgroupParents | null, id: string): string[]
 
 type Setting = { file: string; value: string; isOptional?: true }
 
-/** What is written where, in this order. Swap is closed where it can be counted: else memory spills over into it. */
+/**
+ * What is written where, in this order. Swap is closed where it can be counted: else memory spills
+ * over into it.
+ */
 export function planCgroupSettings(
   version: 1 | 2,
   folders: readonly string[],
@@ -82,7 +86,8 @@ export function readCgroupFigures(version: 1 | 2, folders: readonly string[]): C
   }
 }
 
-const removeTriesMax = 50 // The last process leaves its group some time after it is gone from sight.
+// The last process leaves its group some time after it is gone from sight.
+const removeTriesMax = 50
 
 export async function removeCgroups(folders: readonly string[]): Promise<void> {
   for (const folder of folders) {
@@ -98,7 +103,10 @@ export async function removeCgroups(folders: readonly string[]): Promise<void> {
   }
 }
 
-/** Both controllers, writable by us, or null. Version 1 where it has them, for then version 2 does not. */
+/**
+ * Both controllers, writable by us, or null. Version 1 where it has them, for then version 2 does
+ * not.
+ */
 export function findCgroupParents(): CgroupParents | null {
   const own = readOr('/proc/self/cgroup', '')
     .split('\n')
@@ -118,8 +126,9 @@ export function findCgroupParents(): CgroupParents | null {
   return findUnified(own.find(([hierarchy]) => hierarchy === '0')?.[2], mounts)
 }
 
-// Version 2 lets a group hold processes or groups with limits, never both. So ours lie beside our own group, in one
-// whose children have the controllers: as a service manager arranges it for a delegated service with a sub-group.
+// Version 2 lets a group hold processes or groups with limits, never both. So ours lie beside our
+// own group, in one whose children have the controllers: as a service manager arranges it for a
+// delegated service with a sub-group.
 function findUnified(
   path: string | undefined,
   mounts: readonly CgroupMount[],
@@ -152,7 +161,8 @@ function isWritable(parent: string): boolean {
     rmdirSync(trial)
     return true
   } catch {
-    return false // Read-only, absent or not ours: then rlimits and the watchdog must do, and the level says so.
+    // Read-only, absent or not ours: then rlimits and the watchdog must do, and the level says so.
+    return false
   }
 }
 

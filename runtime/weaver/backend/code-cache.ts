@@ -1,6 +1,8 @@
-// Compiled code of the daemon, kept by Node (NODE_COMPILE_CACHE): it halves the start of a cold sandbox.
-// **Security.** Node runs what it finds here, so it is written once, by the daemon's own code behind walls of its own
-// before any agent, and belongs to us from then on. Every sandbox sees it read-only.
+// Compiled code of the daemon, kept by Node (NODE_COMPILE_CACHE): it halves the start of a cold
+// sandbox.
+// **Security.** Node runs what it finds here, so it is written once, by the daemon's own code
+// behind walls of its own before any agent, and belongs to us from then on. Every sandbox sees it
+// read-only.
 import { execFile } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs'
 import { promisify } from 'node:util'

@@ -1,5 +1,5 @@
-// The /etc that every sandbox sees: made once, read-only inside, and without anything of the host but what
-// programs need to run. The rest is bound over it (`etcEntries` of the host).
+// The /etc that every sandbox sees: made once, read-only inside, and without anything of the host
+// but what programs need to run. The rest is bound over it (`etcEntries` of the host).
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Host } from './host.ts'

@@ -3,7 +3,10 @@ import { join } from 'node:path'
 
 export type Place = {
   id: string
-  /** Its own user outside; null when the role runs as an ordinary user, whose uid then is the sandbox's too. */
+  /**
+   * Its own user outside; null when the role runs as an ordinary user, whose uid then is the
+   * sandbox's too.
+   */
   uid: number | null
   /** Holds `work`, `home` and `scratch`: all that it keeps on disk. */
   folder: string
@@ -11,7 +14,10 @@ export type Place = {
   home: string
   /** Temporary files that would be too large for memory. */
   scratch: string
-  /** Short, for sockets: holds `pod` (the daemon's) and `line` (the way out), and the mount point `root`. */
+  /**
+   * Short, for sockets: holds `pod` (the daemon's) and `line` (the way out), and the mount point
+   * `root`.
+   */
   runFolder: string
   pod: string
   line: string

@@ -1,6 +1,6 @@
-// What is run to start a sandbox: pure functions from facts to argv. Each layer hands on to the next by exec, so the
-// process that is started keeps its id: join the cgroups, drop to the sandbox's user, raise the walls, set the
-// process limits, run the daemon.
+// What is run to start a sandbox: pure functions from facts to argv. Each layer hands on to the
+// next by exec, so the process that is started keeps its id: join the cgroups, drop to the
+// sandbox's user, raise the walls, set the process limits, run the daemon.
 import { join } from 'node:path'
 import type { Level } from '../api.ts'
 import type { WeaverConfig } from '../config.ts'
@@ -22,7 +22,10 @@ export type StartFacts = {
   >
   readableFolder: string
   etcFolder: string
-  /** Compiled code of the daemon: read by every sandbox behind walls, and written by one run that does nothing else. */
+  /**
+   * Compiled code of the daemon: read by every sandbox behind walls, and written by one run that
+   * does nothing else.
+   */
   codeCacheFolder: string
   purpose: 'serve' | 'fill-code-cache'
   /** Text of unshare.sh. */
@@ -63,9 +66,10 @@ function planDrop({ host, place: { uid } }: StartFacts): string[] {
 const dataBytesMin = 1024 ** 3
 
 /**
- * Limits of each single process, and what stands in for a cgroup. They are set inside the walls, for the kernel counts
- * RLIMIT_NPROC in each user namespace apart (since 5.14): outside, it would count whatever else an ordinary user runs.
- * Memory is bounded by RLIMIT_DATA, not RLIMIT_AS: V8 reserves far more addresses than it fills.
+ * Limits of each single process, and what stands in for a cgroup. They are set inside the walls,
+ * for the kernel counts RLIMIT_NPROC in each user namespace apart (since 5.14): outside, it would
+ * count whatever else an ordinary user runs. Memory is bounded by RLIMIT_DATA, not RLIMIT_AS: V8
+ * reserves far more addresses than it fills.
  */
 function planProcessLimits({ host, backend, place, limits }: StartFacts): string[] {
   const hasCgroups = place.cgroups.length > 0
@@ -97,7 +101,10 @@ function planFlags(facts: StartFacts): string[] {
 
 const systemFolders = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin'
 
-/** The daemon hands on PATH, LANG and TMPDIR to what it starts, and no other. No secret is among them. */
+/**
+ * The daemon hands on PATH, LANG and TMPDIR to what it starts, and no other. No secret is among
+ * them.
+ */
 function planEnvironment(facts: StartFacts): Record<string, string> {
   const { readable, home, scratch } = pathsSeen(facts)
   return {

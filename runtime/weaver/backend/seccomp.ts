@@ -1,7 +1,11 @@
-// The system calls a sandbox may not make, as the classic BPF that bubblewrap's --seccomp takes. seccomp(2).
-// A wrong architecture or an x32 call kills; a denied call gets an error; all else is allowed.
+// The system calls a sandbox may not make, as the classic BPF that bubblewrap's --seccomp takes.
+// seccomp(2). A wrong architecture or an x32 call kills; a denied call gets an error; all else is
+// allowed.
 
-/** Numbers by call: x86-64, arm64 (null: that machine has no such call). From the tables in the kernel's own headers. */
+/**
+ * Numbers by call: x86-64, arm64 (null: that machine has no such call). From the tables in the
+ * kernel's own headers.
+ */
 // biome-ignore format: a table reads best with a topic a line.
 const denied: Readonly<Record<string, readonly [x64: number, arm64: number | null]>> = {
   // Mounts and namespaces.
@@ -24,10 +28,11 @@ const denied: Readonly<Record<string, readonly [x64: number, arm64: number | nul
 const ioctl = [16, 29] as const
 const socket = [41, 198] as const
 
-// TIOCSTI types into the terminal of whoever watches (CVE-2017-5226); TIOCLINUX does so on a console.
+// TIOCSTI types into the terminal of whoever watches (CVE-2017-5226); TIOCLINUX does so on a
+// console.
 const deniedIoctls = [0x5412, 0x541c]
-// AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. All others are refused, AF_VSOCK above all: it reaches a virtual machine's
-// host, and no network namespace holds it back.
+// AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. All others are refused, AF_VSOCK above all: it reaches a
+// virtual machine's host, and no network namespace holds it back.
 const allowedFamilies = [1, 2, 10, 16]
 
 const architectures = {
@@ -46,7 +51,8 @@ const kill = 0x80000000
 const notPermitted = 0x00050001 // SECCOMP_RET_ERRNO | EPERM
 const noSuchFamily = 0x00050061 // SECCOMP_RET_ERRNO | EAFNOSUPPORT
 
-// Offsets in struct seccomp_data; of the arguments the low halves, for the kernel reads these two as 32 bits.
+// Offsets in struct seccomp_data; of the arguments the low halves, for the kernel reads these two
+// as 32 bits.
 const callAt = 0
 const architectureAt = 4
 const firstArgumentAt = 16
@@ -96,7 +102,10 @@ function allowFamilies(call: number): Instruction[] {
   return guarded(call, firstArgumentAt, [...tests, [give, 0, 0, noSuchFamily], [give, 0, 0, allow]])
 }
 
-/** `body` decides on an argument of one call; other calls skip it with the call's number still loaded. */
+/**
+ * `body` decides on an argument of one call; other calls skip it with the call's number still
+ * loaded.
+ */
 const guarded = (call: number, argumentAt: number, body: Instruction[]): Instruction[] => [
   [equal, 0, body.length + 1, call],
   [load, 0, 0, argumentAt],

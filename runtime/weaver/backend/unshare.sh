@@ -1,6 +1,7 @@
-# Run by planUnshare as pid 1 of the new namespaces, as root of a user namespace that maps one harmless user.
-# Builds the sandbox's file system, turns into it, and runs the daemon as uid 1000 without capabilities.
-# It stays pid 1 on purpose: it collects what the agent's processes leave behind.
+# Run by planUnshare as pid 1 of the new namespaces, as root of a user namespace that maps one
+# harmless user. Builds the sandbox's file system, turns into it, and runs the daemon as uid 1000
+# without capabilities. It stays pid 1 on purpose: it collects what the agent's processes leave
+# behind.
 set -eu
 root=$1 etc=$2 readable=$3 work=$4 home=$5 scratch=$6
 shift 6

@@ -80,7 +80,9 @@ export const setEnded = (id: string, reason: string, now: Date) => sql.type(Noth
 export const findSandbox = (id: string) => sql.type(Row)`
   select ${columns} from weaver.sandboxes where id = ${id} and org is not null`
 
-/** Newest first. `org` null lists every organisation's; `cursor` is the last id of the page before. */
+/**
+ * Newest first. `org` null lists every organisation's; `cursor` is the last id of the page before.
+ */
 export const listSandboxes = (
   org: string | null,
   filter: {
@@ -106,7 +108,10 @@ export const listOverdue = (now: Date, max: number) => sql.type(z.object({ id: z
 export const listLeftovers = () => sql.type(Leftover)`
   select id, pid, pid_started, uid, cgroups from weaver.sandboxes where state <> 'ended'`
 
-/** Ended rows are a record for people; after a while nobody asks, and warm ones that nobody took say nothing. */
+/**
+ * Ended rows are a record for people; after a while nobody asks, and warm ones that nobody took say
+ * nothing.
+ */
 export const forgetEnded = (before: Date, max: number) => sql.type(Nothing)`
   delete from weaver.sandboxes where id in (
     select id from weaver.sandboxes

@@ -1,0 +1,139 @@
+// A model call's way in, once it is known who asks: how often → body → what may be → booked → sent.
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Logger } from '#kernel/log.ts'
+import { planAdmission } from './admission.ts'
+import type { Wire } from './api.ts'
+import { type BodyStore, collectBody } from './body.ts'
+import { ModelCall } from './call.ts'
+import type { Caller } from './caller.ts'
+import type { ProxyConfig } from './config.ts'
+import { refusalTable } from './errors.ts'
+import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
+import type { Ledger } from './ledger.ts'
+import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
+import { peek } from './peek.ts'
+import type { Prices } from './prices.ts'
+import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
+import { Refusal, toStatus } from './refusal.ts'
+import { Relay } from './relay.ts'
+import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
+import { readSession } from './turn.ts'
+import type { Turns } from './turns.ts'
+
+export type IntakeDeps = {
+  config: ProxyConfig
+  providers: Providers
+  prices: Prices
+  sandboxes: Sandboxes
+  ledger: Ledger
+  turns: Turns
+  log: Logger
+  now: () => Date
+}
+type Asked = { request: IncomingMessage; response: ServerResponse; wire: Wire; caller: Caller }
+type Held = { body: Buffer; state: SandboxState | undefined; onSettled: () => void }
+
+export type Intake = {
+  /** Resolves when the call is on its way. Throws the refusal otherwise, with nothing sent. */
+  take(asked: Asked): Promise<void>
+  /** Resolves when no call is in flight. */
+  settled(): Promise<void>
+}
+
+export function createIntake(deps: IntakeDeps): Intake {
+  const { config, sandboxes, now } = deps
+  const store: BodyStore = { bytes: 0, bytesMax: config.bodiesBytesMax }
+  const crowd = createCrowd(config.inFlightMax)
+  return {
+    settled: crowd.settled,
+    async take(asked) {
+      const { request, caller } = asked
+      const state = caller.sandbox ? sandboxes.get(caller.sandbox.sub) : undefined
+      if (state) assertPace(state, now().getTime(), config.breaker)
+      const leave = crowd.enter(state)
+      let bytes = 0
+      const onSettled = () => {
+        store.bytes -= bytes
+        leave()
+      }
+      try {
+        const body = await collectBody(request, config.bodyBytesMax, store)
+        bytes = body.length
+        send(deps, asked, { body, state, onSettled })
+      } catch (error) {
+        onSettled()
+        throw error
+      }
+    },
+  }
+}
+
+function send(deps: IntakeDeps, asked: Asked, held: Held): void {
+  const { request, response, wire, caller } = asked
+  const { body } = held
+  const { model } = peek(body)
+  const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now() }
+  const provider = admit(deps, known, held.state)
+  const { kind, vaulted } = provider
+  const headers = toUpstreamHeaders(request.rawHeaders, vaulted)
+  const sent = kind === 'anthropic' ? withAnthropicVersion(headers) : headers
+  const session = readSession(request.headers)
+  const facts = toFacts({ ...known, provider: provider.name }, kind === 'rehearsal')
+  const begun = toBegun(facts, kind, body.length)
+  deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
+  const call = new ModelCall({ begun, caller, provider, session, response, ...held }, deps)
+  const relay = new Relay(response, call, deps.config.idleMs)
+  const path = provider.prefix + request.url!
+  provider.pool.dispatch({ method: 'POST', path, headers: sent, body }, relay)
+}
+
+/** The provider; a denial is booked, so that the pass's record shows it. */
+function admit(
+  { providers, prices, ledger, now }: IntakeDeps,
+  known: Omit<FactsOf, 'provider'>,
+  state: SandboxState | undefined,
+): LiveProvider {
+  try {
+    return planAdmission({ ...known, spent: state }, providers.all(), prices)
+  } catch (error) {
+    if (!(error instanceof Refusal) || !refusalTable[error.code].isDenial) throw error
+    const { code, message } = error
+    const isRehearsal = known.model.startsWith(rehearsalPrefix)
+    const { head } = toBegun(toFacts({ ...known, provider: null }, isRehearsal), 'rehearsal', 0)
+    const status = toStatus(code, known.wire)
+    const cost = { usage: noUsage, costNanoUsd: 0 }
+    const ending = {
+      state: 'denied',
+      status,
+      endedAt: now(),
+      error: message,
+      code,
+      ...cost,
+    } as const
+    ledger.end(known.id, toEndedLine(head, ending))
+    throw error
+  }
+}
+
+/** Counts calls in and out, overall and by sandbox. */
+function createCrowd(inFlightMax: number) {
+  let inFlight = 0
+  let onIdle: (() => void)[] = []
+  return {
+    enter(state: SandboxState | undefined): () => void {
+      if (inFlight >= inFlightMax) throw new Refusal('capacity/full', undefined, 2)
+      inFlight += 1
+      if (state) state.inFlight += 1
+      return () => {
+        inFlight -= 1
+        if (state) state.inFlight -= 1
+        if (inFlight > 0) return
+        for (const resolve of onIdle) resolve()
+        onIdle = []
+      }
+    },
+    settled: () =>
+      inFlight === 0 ? Promise.resolve() : new Promise<void>((resolve) => onIdle.push(resolve)),
+  }
+}
