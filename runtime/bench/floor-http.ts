@@ -1,6 +1,6 @@
 // A program: a floor under every proxy in JavaScript. node:http in, http.request out, piped; no checks, no ledger.
 // Run: node floor-http.ts UPSTREAM_URL
-import { Agent, createServer, request as ask } from 'node:http'
+import { Agent, request as ask, createServer } from 'node:http'
 import { announceServer } from './announce.ts'
 
 const upstream = new URL(process.argv[2]!)

@@ -74,8 +74,11 @@ function send(request: IncomingMessage, response: ServerResponse, body: Body): v
 }
 
 function serve(request: IncomingMessage, response: ServerResponse): void {
-  const bytes = Number(request.headers['content-length'] ?? Number.NaN)
-  if (!(bytes <= collectedBytesMax)) return send(request, response, request)
+  const bytes = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+  if (bytes > collectedBytesMax) {
+    send(request, response, request)
+    return
+  }
   const pieces: Buffer[] = []
   request.on('data', (piece: Buffer) => pieces.push(piece))
   request.on('end', () => {

@@ -25,9 +25,11 @@ export class Framing {
 
   /** Takes `data` from `at` on. */
   take(data: Buffer, at: number): void {
-    if (this.#isChunked) return this.#takeChunks(data, at)
-    this.#takeBody(data, at)
-    this.isOver = this.#leftBytes === 0
+    if (this.#isChunked) this.#takeChunks(data, at)
+    else {
+      this.#takeBody(data, at)
+      this.isOver = this.#leftBytes === 0
+    }
   }
 
   #takeBody(data: Buffer, at: number): number {
@@ -46,7 +48,7 @@ export class Framing {
       }
       const stop = data.indexOf(lineFeed, at)
       const end = stop < 0 ? data.length : stop
-      this.#line += data.latin1Slice(at, end)
+      this.#line += data.toString('latin1', at, end)
       at = end + 1
       if (stop >= 0) this.#endLine()
     }

@@ -70,7 +70,7 @@ function askOver(socket: Socket): Promise<void> {
       early = Buffer.concat([early, data])
       const stop = findHeadEnd(early)
       if (stop < 0) return
-      const text = early.latin1Slice(0, stop)
+      const text = early.toString('latin1', 0, stop)
       status = text.slice(9, 12)
       framing = new Framing(text)
       framing.take(early, stop + headEndBytes)

@@ -73,11 +73,11 @@ function serve(socket: Socket): void {
       const stop = findHeadEnd(seen)
       if (stop < 0) return
       bodyAt = stop + headEndBytes
-      framing = new Framing(seen.latin1Slice(0, stop))
+      framing = new Framing(seen.toString('latin1', 0, stop))
       framing.take(seen, bodyAt)
     }
     if (!framing.isOver) return
-    const start = seen.latin1Slice(bodyAt, bodyAt + lookBytes)
+    const start = seen.toString('latin1', bodyAt, bodyAt + lookBytes)
     framing = undefined
     seen = Buffer.alloc(0)
     answer(socket, start.includes('"stream":true'))

@@ -47,8 +47,7 @@ const toMs = (ticks: number) => (ticks * 1_000) / ticksPerSecond
 /** CPU so far of the living processes of the tree whose name `isMeant`. */
 export function cpuMs(root: number, isMeant: (name: string, pid: number) => boolean = () => true) {
   let ticks = 0
-  for (const [pid, { name, ownTicks }] of readTree(root))
-    if (isMeant(name, pid)) ticks += ownTicks
+  for (const [pid, { name, ownTicks }] of readTree(root)) if (isMeant(name, pid)) ticks += ownTicks
   return toMs(ticks)
 }
 

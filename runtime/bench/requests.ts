@@ -1,6 +1,7 @@
 // What the clients send: a coding agent's calls, by size and by shape.
 
-const sentence = 'Read the file, find why the retry loop never ends, and write a failing test first. '
+const sentence =
+  'Read the file, find why the retry loop never ends, and write a failing test first. '
 const model = 'claude-sonnet-4-5' // A model of the price list: looking its price up is part of the work.
 
 /** In the number and size that coding agents send them. */
@@ -55,10 +56,16 @@ const toTool = (index: number) => ({
 
 function toExchange(turn: number): unknown[] {
   const id = `toolu_${turn}`
-  const lines = Array.from({ length: 40 }, (_, line) => `${line}\tif (state["k"] !== "é✓") { retry(${line}) }`)
+  const lines = Array.from(
+    { length: 40 },
+    (_, line) => `${line}\tif (state["k"] !== "é✓") { retry(${line}) }`,
+  )
   const input = { path: `/src/file-${turn}.ts`, limit: 40 }
   return [
     { role: 'assistant', content: [{ type: 'tool_use', id, name: 'tool_3', input }] },
-    { role: 'user', content: [{ type: 'tool_result', tool_use_id: id, content: lines.join('\n') }] },
+    {
+      role: 'user',
+      content: [{ type: 'tool_result', tool_use_id: id, content: lines.join('\n') }],
+    },
   ]
 }

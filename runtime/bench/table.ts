@@ -9,7 +9,8 @@ export const median = (values: readonly number[]) => quantile(values, 0.5)
 
 /** Least squares: how much y grows when x grows by one. */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const mean = (index: 0 | 1) => points.reduce((sum, point) => sum + point[index], 0) / points.length
+  const mean = (index: 0 | 1) =>
+    points.reduce((sum, point) => sum + point[index], 0) / points.length
   const [meanX, meanY] = [mean(0), mean(1)]
   let rise = 0
   let run = 0

@@ -6,7 +6,6 @@ import type { Access } from './instance.ts'
 export type Call = {
   method?: 'GET' | 'POST' | 'DELETE'
   json?: unknown
-  signal?: AbortSignal
   /** How long the other side may stay silent. Default 60 s. */
   silentMsMax?: number
 }
@@ -15,16 +14,14 @@ export type Client = AsyncDisposable & {
   /** Throws a Failure with the server's words for an answer over 399. */
   call(path: string, call?: Call): Promise<Dispatcher.ResponseData>
   json<T>(path: string, call?: Call): Promise<T>
+  bytes(path: string): Promise<Buffer>
 }
 
 const answerBytesMax = 64 * 1024 * 1024 // A thread with all of its messages is the largest answer.
 
 export function createClient(access: Access, interrupted: AbortSignal): Client {
   const agent = new Agent({ connect: { timeout: 5_000 }, maxResponseSize: answerBytesMax })
-  const call = async (
-    path: string,
-    { method = 'GET', json, signal, silentMsMax = 60_000 }: Call = {},
-  ) => {
+  const call = async (path: string, { method = 'GET', json, silentMsMax = 60_000 }: Call = {}) => {
     const response = await request(new URL(path, access.url), {
       dispatcher: agent,
       method,
@@ -35,19 +32,28 @@ export function createClient(access: Access, interrupted: AbortSignal): Client {
       body: json === undefined ? null : JSON.stringify(json),
       headersTimeout: silentMsMax,
       bodyTimeout: silentMsMax,
-      signal: signal ? AbortSignal.any([signal, interrupted]) : interrupted,
+      signal: interrupted,
     }).catch((error: Error) => {
       throw interrupted.aborted ? error : toUnreachable(access.url, error)
     })
-    if (response.statusCode > 399) throw toFailure(response.statusCode, await readJson(response))
+    if (response.statusCode > 399) throw await toRefusal(response)
     return response
+  }
+  const whole = async (path: string, options?: Call) => {
+    const { body, statusCode } = await call(path, options)
+    const bytes = await body.arrayBuffer().catch((error: Error) => {
+      throw interrupted.aborted ? error : toUnreachable(access.url, error)
+    })
+    return { bytes: Buffer.from(bytes), statusCode }
   }
   return {
     access,
     call,
     async json<T>(path: string, options?: Call) {
-      return (await readJson(await call(path, options))) as T
+      const { bytes, statusCode } = await whole(path, options)
+      return toJson(bytes.toString(), statusCode) as T
     },
+    bytes: async (path) => (await whole(path)).bytes,
     [Symbol.asyncDispose]: () => agent.destroy(),
   }
 }
@@ -58,8 +64,8 @@ export function toUnreachable(url: URL, cause: Error) {
   return failure('cli/unreachable', message, { cause })
 }
 
-const readJson = async ({ body, statusCode }: Dispatcher.ResponseData) =>
-  toJson(await body.text(), statusCode)
+const toRefusal = async ({ body, statusCode }: Dispatcher.ResponseData) =>
+  toFailure(statusCode, toJson(await body.text(), statusCode))
 
 export function toJson(text: string, status: number): object {
   try {

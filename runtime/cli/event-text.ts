@@ -2,6 +2,7 @@
 import { toDurationText, toUsdText } from '#kernel/units.ts'
 import type { GateResult, LoopEvent, Pass, Usage } from '../spool/api.ts'
 import type { Colours } from './colours.ts'
+import { toOneLine } from './printable.ts'
 
 const rehearsalMark = '(rehearsal)' // No word of it came from a vendor's model.
 
@@ -24,7 +25,7 @@ export function toEventLines(event: LoopEvent, isRehearsal: boolean, colours: Co
   }
 }
 
-const words = (...parts: string[]) => parts.filter((part) => part !== '').join('  ')
+const words = (...parts: string[]) => toOneLine(parts.filter((part) => part !== '').join('  '))
 
 function passWords(pass: Pass, colours: Colours): string[] {
   return [
@@ -52,8 +53,8 @@ type Ended = Extract<LoopEvent, { event: 'ended' }>
 function endLines(event: Ended, mark: string[], colours: Colours): string[] {
   const paint = event.exitCode === 0 ? colours.green : colours.red
   const { branch, bundle, repository } = event
-  const result = branch ? [`result: branch ${branch} in ${repository}`] : []
-  if (bundle) result.push(`result: bundle ${bundle}`)
+  const result = branch ? [words(`result: branch ${branch} in ${repository}`)] : []
+  if (bundle) result.push(words(`result: bundle ${bundle}`))
   return [words(paint(event.ending), event.reason, ...mark), ...result]
 }
 

@@ -1,4 +1,5 @@
 import type { Look } from './output.ts'
+import { toOneLine } from './printable.ts'
 
 /** Names and values under each other, for one thing. A value of null is left out. */
 export function toFields(
@@ -7,7 +8,7 @@ export function toFields(
 ): string[] {
   const shown = Object.entries(fields).filter(([, value]) => value !== null)
   const width = Math.max(...shown.map(([name]) => name.length))
-  return shown.map(([name, value]) => `${colours.dim(name.padEnd(width))}  ${value}`)
+  return shown.map(([name, value]) => `${colours.dim(name.padEnd(width))}  ${toOneLine(value!)}`)
 }
 
 /** Text of somebody else below a line of ours: indented, so that it can't pass for one. */

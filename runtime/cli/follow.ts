@@ -16,9 +16,9 @@ export type Follow = {
 // | state     | enters when                            | leaves when                                      |
 // | --------- | -------------------------------------- | ------------------------------------------------ |
 // | reading   | the server answers                     | the stream ends, breaks, or is silent too long   |
-// | waiting   | reading was left before `ended` came   | the pause is over: reading, or lost after too long |
+// | waiting   | reading was left before `ended` came   | its pause is over: reading, or lost              |
 // | ended     | `ended` came                           | never                                            |
-// | lost      | no event for `lostAfterMs` of trying   | never                                            |
+// | lost      | no answer for `lostAfterMs` of trying  | never                                            |
 
 const lostAfterMs = 10 * 60_000 // Longer than a restart of the machine.
 const pauseMsMin = 200
@@ -32,8 +32,10 @@ export async function* followLoop(follow: Follow): AsyncGenerator<LoopEvent> {
   let brokenAt: number | undefined
   for (;;) {
     try {
-      for await (const event of readEvents(follow, after)) {
+      const onOpen = () => {
         brokenAt = undefined
+      }
+      for await (const event of readEvents(follow, after, onOpen)) {
         pauseMs = pauseMsMin
         if (event.seq <= after) continue // Said before the break.
         after = event.seq
@@ -53,13 +55,18 @@ export async function* followLoop(follow: Follow): AsyncGenerator<LoopEvent> {
   }
 }
 
-/** Refusals of the server stay; a server that is away, or answers 5xx or 429, may come back. */
-const isPassing = (error: unknown) => !(error instanceof Failure) || error.isPassing // What is no Failure is a socket's error in mid-stream.
+/** Refusals of the server stay; a server that is away, or a socket that breaks in mid-stream, may come back. */
+const isPassing = (error: unknown) => !(error instanceof Failure) || error.isPassing
 
-async function* readEvents({ loop, connect }: Follow, after: number): AsyncGenerator<LoopEvent> {
+async function* readEvents(
+  { loop, connect }: Follow,
+  after: number,
+  onOpen: () => void,
+): AsyncGenerator<LoopEvent> {
   await using client = await connect()
   const path = pathOf(`/api/loops/${segment(loop)}/events`, { follow: 1, after })
   const { body } = await client.call(path, { silentMsMax })
+  onOpen()
   body.setEncoding('utf8')
   let rest = ''
   for await (const part of body) {

@@ -8,8 +8,9 @@ import { failure } from './errors.ts'
 
 /** What the starter writes into its state folder once it answers. */
 const Instance = z.object({
-  url: z.url(),
-  proxyUrl: z.url(),
+  /** Null where this process runs without that role. */
+  url: z.url().nullable(),
+  proxyUrl: z.url().nullable(),
   pid: z.int().min(1),
   startedAt: z.string(),
 })
@@ -31,7 +32,8 @@ export function findAccess(place: Place): Access {
   if (place.kind === 'remote') {
     return { url: toUrl(place.url), token: readSecret(place.keyFile, 'the key file') }
   }
-  const { url } = readInstance(place.folder)
+  const { url, pid } = readInstance(place.folder)
+  if (url === null) throw noFrontDoor(pid)
   return {
     url: new URL(url),
     token: readSecret(join(place.folder, 'owner.token'), "the owner's token"),
@@ -68,6 +70,12 @@ const notRunning = (why: string) =>
   failure(
     'cli/no-instance',
     `No Treadle runs here: ${why}. Start one with npm start, name its folder with --state, or its address with --url and --key-file.`,
+  )
+
+const noFrontDoor = (pid: number) =>
+  failure(
+    'cli/no-instance',
+    `Process ${pid} runs without a front door: its --role leaves auth out. Name the address of the process that has it with --url and --key-file.`,
   )
 
 const notYours = (path: string) =>

@@ -1,6 +1,6 @@
 // Reads a loop file into what the API takes: the prompt from its file, the repository's path made absolute.
 // What it means is judged by the server alone; this refuses only what can't be sent, and finds the lines to blame.
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml'
 import type { Problem } from '#kernel/parse.ts'
@@ -17,7 +17,7 @@ const fileBytesMax = 1_000_000 // The prompt is the largest part, and the server
 
 export function readLoopFile(path: string): LoopFile {
   const lines = new LineCounter()
-  const document = parseDocument(readText(path), { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(readLoopText(path), { lineCounter: lines, prettyErrors: false })
   const locate = (problem: Problem) => locateIn(path, document, lines, problem)
   const problems = document.errors.map(({ message, pos }) => {
     const { line, col } = lines.linePos(pos[0])
@@ -45,17 +45,21 @@ function toContent(path: string, document: Document): Record<string, unknown> {
 const invalid = (path: string, problems: Problem[]) =>
   failure('cli/loop-file', `${path} can't be read as a loop file.`, { problems })
 
-function readText(path: string): string {
+function readLoopText(path: string): string {
   try {
-    const text = readFileSync(path, 'utf8')
-    if (text.length <= fileBytesMax) return text
+    return readBounded(path)
   } catch (error) {
     throw failure('cli/file', `${path} can't be read: ${toReason(error)}.`)
   }
-  throw failure('cli/file', `${path} is larger than ${fileBytesMax} bytes: is it the loop file?`)
 }
 
-const toReason = (error: unknown) => {
+function readBounded(path: string): string {
+  const { size } = statSync(path)
+  if (size > fileBytesMax) throw new Error(`it is larger than ${fileBytesMax} bytes`)
+  return readFileSync(path, 'utf8')
+}
+
+function toReason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return 'there is no such file'
   if (code === 'EACCES') return 'it is not readable for you'
@@ -80,7 +84,7 @@ function takePrompt(path: string, { prompt, promptFile }: Record<string, unknown
   if (typeof promptFile !== 'string') return wrong('Write the path of a text file.')
   const at = resolve(dirname(path), promptFile)
   try {
-    return { ok: true, value: { prompt: readFileSync(at, 'utf8') } }
+    return { ok: true, value: { prompt: readBounded(at) } }
   } catch (error) {
     return wrong(`${at} can't be read: ${toReason(error)}. The path is relative to the loop file.`)
   }

@@ -222,6 +222,7 @@ describe('loop run', () => {
     const { stdout } = await runFile()
     assert.doesNotMatch(stdout, unsafe)
     assert.match(stdout, /\\x1b\]0;owned\\x07\\x1b\[2J\\x9b31m\\u202e/)
+    assert.equal(stdout.trimEnd().split('\n').length, 3, 'no text makes a line of its own')
     assert.doesNotMatch((await runFile('--json')).stdout, unsafe)
   })
 

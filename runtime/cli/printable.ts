@@ -7,6 +7,9 @@ const controls = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu
 export const toPrintable = (text: string) =>
   text.replaceAll('\r\n', '\n').replace(controls, toEscape)
 
+/** Also on one line, so that a text can't pass for a line of ours. */
+export const toOneLine = (text: string) => text.replaceAll('\n', '\\n')
+
 const toEscape = (char: string) =>
   char < '\u0100' ? `\\x${hexOf(char, 2)}` : `\\u${hexOf(char, 4)}`
 

@@ -1,4 +1,5 @@
 // Puts the sub-commands together, runs one, and turns what happened into an exit code.
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { type Client, createClient } from './client.ts'
 import { createColours } from './colours.ts'
@@ -44,6 +45,7 @@ type Runner = (
 function createProgram(around: Surroundings, run: Runner): Command {
   const program = withGlobals(new Command('treadle'), around)
     .description(summary)
+    .version(readVersion(), '--version')
     .enablePositionalOptions() // `provider add` has a --key-file of its own.
     .exitOverride()
     .showHelpAfterError('(--help shows how)')
@@ -69,6 +71,12 @@ function createProgram(around: Surroundings, run: Runner): Command {
 
 const summary =
   'Runs many coding-agent loops in parallel: isolated, within budgets, with keys the agents never see.'
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
 const examples = [
   ['loop run loop.yaml', 'run a loop and wait for its end'],
   ['doctor', 'see what this machine has'],

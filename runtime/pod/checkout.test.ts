@@ -41,7 +41,7 @@ describe('a checkout', () => {
     assert.equal(git(pod.work, 'rev-parse', 'HEAD'), base.sha)
   })
 
-  test('happens once', async () => {
+  test('a second one is refused, and changes nothing', async () => {
     await checkOut(base.sha, base.bundle)
     const { status, json } = await checkOut(base.sha, base.bundle)
     assert.deepEqual([status, json.code], [409, 'pod/checked-out'])

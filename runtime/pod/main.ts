@@ -46,6 +46,8 @@ function start({ socket, options }: Extract<Flags, { mode: 'serve' }>): void {
   serve(pod, socket, () => {
     sayReady()
     endWithWeaver(pod) // Later than `ready`, for the start. An end that came before is still seen.
+    // What every sandbox asks for is loaded while weaver finds its way here.
+    setImmediate(() => Promise.all([import('./requests.ts'), import('./exec.ts')]))
   })
 }
 

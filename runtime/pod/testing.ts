@@ -31,8 +31,14 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 type Setting = { line?: string; prefix?: string[]; flags?: string[] }
 
 // Many daemons start in one test file; the second one need not strip the types again.
-const cache = mkdtempSync(join(tmpdir(), 'pod-cache-'))
-process.once('exit', () => rmSync(cache, { recursive: true, force: true }))
+let cache: string | undefined
+function codeCache(): string {
+  if (cache) return cache
+  const made = mkdtempSync(join(tmpdir(), 'pod-cache-'))
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }))
+  cache = made
+  return made
+}
 
 export async function startPod({ line, prefix = [], flags = [] }: Setting = {}): Promise<TestPod> {
   const folder = mkdtempSync(join(tmpdir(), 'pod-test-'))
@@ -59,30 +65,14 @@ export async function startPod({ line, prefix = [], flags = [] }: Setting = {}):
       LANG: 'C.UTF-8',
       TMPDIR: folder,
       PLATFORM_SECRET: 'canary',
-      NODE_COMPILE_CACHE: cache,
+      NODE_COMPILE_CACHE: codeCache(),
     },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   await once(daemon.stdout!, 'data')
   const pool = new Pool('http://pod', { socketPath: socket, connections: 16 })
 
-  const call: TestPod['call'] = async (method, path, body) => {
-    const isBytes = Buffer.isBuffer(body)
-    const answer = await pool.request({
-      method,
-      path,
-      headers: isBytes ? {} : { 'content-type': 'application/json' },
-      body: isBytes || body === undefined ? (body ?? null) : JSON.stringify(body),
-    })
-    const bytes = Buffer.from(await answer.body.arrayBuffer())
-    const isJson = String(answer.headers['content-type']).includes('json')
-    return {
-      status: answer.statusCode,
-      json: isJson ? JSON.parse(bytes.toString()) : undefined,
-      bytes,
-      header: (name) => String(answer.headers[name]),
-    }
-  }
+  const call = caller(pool)
   return {
     daemon,
     folder,
@@ -110,6 +100,26 @@ export async function startPod({ line, prefix = [], flags = [] }: Setting = {}):
     },
   }
 }
+
+const caller =
+  (pool: Pool): TestPod['call'] =>
+  async (method, path, body) => {
+    const isBytes = Buffer.isBuffer(body)
+    const answer = await pool.request({
+      method,
+      path,
+      headers: isBytes ? {} : { 'content-type': 'application/json' },
+      body: isBytes || body === undefined ? (body ?? null) : JSON.stringify(body),
+    })
+    const bytes = Buffer.from(await answer.body.arrayBuffer())
+    const isJson = String(answer.headers['content-type']).includes('json')
+    return {
+      status: answer.statusCode,
+      json: isJson ? JSON.parse(bytes.toString()) : undefined,
+      bytes,
+      header: (name) => String(answer.headers[name]),
+    }
+  }
 
 export const git = (cwd: string, ...args: string[]): string =>
   execFileSync('git', args, {

@@ -6,9 +6,11 @@ import { fileURLToPath } from 'node:url'
 import { createAccess } from '#kernel/access.ts'
 import { createLog } from '#kernel/log.ts'
 import { toText } from '#kernel/parse.ts'
+import { type RoleName, roleNames } from '#kernel/tokens.ts'
 import type { LoginLink, Status } from '../auth/api.ts'
 import { type Config, loadConfig } from './config.ts'
 import { migrateAll, startEmbedded, useExternal } from './database.ts'
+import { explainPort, UsageError } from './errors.ts'
 import { loadKeys } from './keys.ts'
 import { openLogFile } from './log-file.ts'
 import type { Options } from './options.ts'
@@ -22,11 +24,10 @@ export type Appliance = AsyncDisposable & {
   proxyUrl: string | null
   state: StateFolder
   agents: Readable['agents']
+  /** Roles that run neither here nor where the configuration's `peers` says. */
+  missing: RoleName[]
   createLoginLink(): Promise<LoginLink | null>
 }
-
-/** Thrown for what the user can mend: exit code 2. */
-export class UsageError extends Error {}
 
 const app = fileURLToPath(new URL('../../', import.meta.url))
 const policies = new URL('../../policies/access/', import.meta.url)
@@ -56,12 +57,14 @@ export async function startAppliance(options: Options): Promise<Appliance> {
     config.proxy.rehearsal = { url, keyFile }
   }
   const { status, startedWith } = statusOf(config)
-  const roles = starting.use(
-    await startRoles({ config, roles: options.roles, database, keys, state, log, status, access }),
-  )
+  const wanted = { config, roles: options.roles, database, keys, state, log, status, access }
+  const explain = (error: unknown) => {
+    throw explainPort(error, config)
+  }
+  const roles = starting.use(await startRoles(wanted).catch(explain))
   startedWith(roles)
   const { url, proxyUrl } = status()
-  writeInstance(state, url, proxyUrl)
+  writeInstance(state, { url, proxyUrl, rehearsalUrl: config.proxy.rehearsal?.url })
   starting.defer(() => rmSync(join(state.path, 'instance.json'), { force: true }))
   const auth = roles.started.get('auth')
   const all = starting.move()
@@ -70,6 +73,7 @@ export async function startAppliance(options: Options): Promise<Appliance> {
     proxyUrl: proxyUrl || null,
     state,
     agents: readable.agents,
+    missing: roleNames.filter((role) => !roles.urls.has(role)),
     createLoginLink: async () =>
       auth && 'createLoginLink' in auth ? (auth as AuthRole).createLoginLink() : null,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
@@ -118,8 +122,11 @@ function statusOf(config: Config) {
 // The proxy's `url` is its routes for other roles; model traffic has a port of its own.
 const publicUrl = (proxy: object) => ('modelUrl' in proxy ? (proxy.modelUrl as URL).origin : '')
 
+type Urls = { url: string; proxyUrl: string; rehearsalUrl: string | undefined }
+
 /** Lets `treadle` commands find this process. */
-function writeInstance(state: StateFolder, url: string, proxyUrl: string): void {
-  const instance = { url, proxyUrl, pid: process.pid, startedAt: new Date().toISOString() }
+function writeInstance(state: StateFolder, { url, proxyUrl, rehearsalUrl }: Urls): void {
+  const here = { url: url || null, proxyUrl: proxyUrl || null, rehearsalUrl: rehearsalUrl ?? null }
+  const instance = { ...here, pid: process.pid, startedAt: new Date().toISOString() }
   writePrivate(join(state.path, 'instance.json'), JSON.stringify(instance))
 }

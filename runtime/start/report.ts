@@ -10,6 +10,8 @@ export type Ready = {
   proxyUrl: string | null
   signInLink: string | null
   state: string
+  /** Roles that are neither here nor known by a URL. */
+  missing: readonly string[]
 }
 
 export type Report = {
@@ -62,11 +64,12 @@ const passLine = (
 
 export function createTextReport(write: Write): Report {
   return {
-    ready({ url, proxyUrl, signInLink, state }, startMs) {
+    ready({ url, proxyUrl, signInLink, state, missing }, startMs) {
       write(`${pico.bold('Treadle')} is up after ${(startMs / 1_000).toFixed(1)} s.`)
       if (url) write(`  front door  ${url}`)
       if (proxyUrl) write(`  LLM proxy   ${proxyUrl}`)
       write(`  state       ${state}`)
+      if (missing.length > 0) write(`  missing     ${missing.join(', ')}: ${whereMissing}`)
       if (signInLink)
         write(`  sign in     ${signInLink}  ${pico.dim('(good once, for 15 minutes)')}`)
       write('')
@@ -80,4 +83,5 @@ export function createTextReport(write: Write): Report {
   }
 }
 
+const whereMissing = 'not started here, and no URL under `peers` in the configuration'
 const nameWidth = 16 // Most names; a longer one only shifts its own line.

@@ -1,5 +1,6 @@
 import { createLog } from '#kernel/log.ts'
-import { type Appliance, startAppliance, UsageError } from './appliance.ts'
+import { type Appliance, startAppliance } from './appliance.ts'
+import { toExitCode, toMessage } from './errors.ts'
 import { showFirstStart } from './first-start.ts'
 import type { Options } from './options.ts'
 import { createJsonReport, createTextReport, type Report } from './report.ts'
@@ -19,17 +20,18 @@ export async function runUntilStopped(options: Options): Promise<number> {
     await using running = new AsyncDisposableStack()
     running.use(appliance)
     await announce(appliance, report, performance.now() - startedAt)
-    if (appliance.url && options.roles.includes('spool')) running.use(watch(appliance, report))
+    const isWhole = appliance.url !== null && appliance.missing.length === 0
+    if (isWhole) running.use(watch(appliance, report))
     const stopping = new AbortController()
     const demo =
-      options.demo && appliance.url ? showFirstStart(appliance, report, stopping.signal) : undefined
+      options.demo && isWhole ? showFirstStart(appliance, report, stopping.signal) : undefined
     const why = await Promise.race([stop, failed(demo)])
     stopping.abort()
     report.say(`Stopping (${why}) ...`)
     setTimeout(giveUp, drainMsMax).unref()
   } catch (error) {
     process.stderr.write(`${toMessage(error)}\n`)
-    return error instanceof UsageError ? 2 : 1
+    return toExitCode(error)
   }
   report.say('Stopped. What was under way goes on at the next start.')
   return 0
@@ -46,17 +48,15 @@ function giveUp(): void {
 }
 
 async function announce(appliance: Appliance, report: Report, startMs: number): Promise<void> {
-  const { url, proxyUrl, state } = appliance
+  const { url, proxyUrl, state, missing } = appliance
   const link = await appliance.createLoginLink()
-  report.ready({ url, proxyUrl, signInLink: link?.url ?? null, state: state.path }, startMs)
+  report.ready(
+    { url, proxyUrl, signInLink: link?.url ?? null, state: state.path, missing },
+    startMs,
+  )
 }
 
 function watch({ url, state }: Appliance, report: Report): AsyncDisposable {
   const quiet = createLog('silent', process.stderr) // A broken stream is followed again: nobody needs a line.
   return startWatching(createOwnerClient(url!, state.path), report.seen, quiet)
 }
-
-const toMessage = (error: unknown) =>
-  error instanceof UsageError
-    ? error.message
-    : `Treadle could not start: ${(error as Error)?.stack ?? error}`

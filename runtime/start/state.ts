@@ -1,9 +1,18 @@
 // The state folder and the run folder: where everything is kept, and where the sockets are.
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { StartRefused, UsageError } from './errors.ts'
 
 export type StateFolder = {
   path: string
@@ -27,8 +36,18 @@ export function prepareState(path: string, uid: number): StateFolder {
   const mode = uid === 0 ? 0o711 : 0o700
   mkdirSync(absolute, { recursive: true, mode })
   chmodSync(absolute, mode)
+  if (uid === 0) assertPassable(dirname(absolute))
   const run = runFolder(absolute, uid)
   return { path: absolute, run, folder: (name) => privateFolder(join(absolute, name)) }
+}
+
+/** PostgreSQL and sandboxes run as users of their own: as root, each folder on the way must let them pass. */
+function assertPassable(folder: string): void {
+  if ((statSync(folder).mode & 0o001) === 0) {
+    const fix = 'Choose another --state, or leave it out for /var/lib/treadle.'
+    throw new UsageError(`--state lies below ${folder}, which other users can't pass. ${fix}`)
+  }
+  if (folder !== dirname(folder)) assertPassable(dirname(folder))
 }
 
 function runFolder(state: string, uid: number): string {
@@ -38,7 +57,7 @@ function runFolder(state: string, uid: number): string {
   const stat = lstatSync(path)
   // In /tmp anyone may have made it first; a link would lead us elsewhere.
   if (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o022) !== 0) {
-    throw new Error(`${path} is not ours alone. Remove it, or choose another --state.`)
+    throw new StartRefused(`${path} is not ours alone. Remove it, or choose another --state.`)
   }
   return path
 }
@@ -55,7 +74,9 @@ export async function holdState({ path }: StateFolder): Promise<AsyncDisposable>
   server.listen(name)
   const listening = once(server, 'listening')
   await listening.catch(() => {
-    throw new Error(`Treadle already runs on ${path}. Stop it first, or choose another --state.`)
+    throw new StartRefused(
+      `Treadle already runs on ${path}. Stop it first, or choose another --state.`,
+    )
   })
   return {
     async [Symbol.asyncDispose]() {

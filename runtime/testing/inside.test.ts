@@ -222,9 +222,12 @@ describe('from inside its sandbox an agent does not reach', () => {
     const onLine = { LINE: '/run/line/proxy.sock', PREAMBLE: preamble }
     assert.match(await asked(mine, onLine), /^(400|closed|ECONNRESET)$/, 'it is no HTTP there')
 
+    const itsOwn = { ...token, LINE: join(other.place.line, 'proxy.sock') }
+    assert.equal(askedOutside(itsOwn), '200', 'on its own line from outside')
     await other.end()
-    assert.equal(askedOutside(asMain), '401', 'after the end of its sandbox')
-    assert.equal(await asked(mine, { PORT: '7401' }), '401')
+    assert.equal(askedOutside(itsOwn), 'ENOENT', 'with the sandbox its line ended')
+    assert.equal(await asked(mine, { PORT: '7401' }), '401', 'and no other line takes it')
+    assert.equal(askedOutside({ ...token, PORT: port }), '401')
   })
 })
 

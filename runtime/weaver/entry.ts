@@ -14,6 +14,8 @@ export type Entry = {
   id: string
   place: Place
   pid: number | null
+  /** When that process started, as /proc/PID/stat has it. */
+  pidStarted: string | null
   /** Settles when starting is over, well or not. */
   starting: Promise<unknown>
   started: Started | null

@@ -9,28 +9,29 @@ import type { Sandbox } from './api.ts'
 import { listProcesses, uidOf } from './processes.ts'
 import { assertNoFolders, startTestWeaver } from './testing.ts'
 
-const holding = `const { hold } = await import('${new URL('./hold.ts', import.meta.url)}'); await hold()`
+const holder = new URL('./hold.ts', import.meta.url)
+const holding = `const { hold } = await import('${holder}'); await hold()`
 
 type Left = { id: string; uid: number; pid: number; cgroups: string[] }
 
 for (const backend of ['bubblewrap', 'unshare'] as const) {
-  test(`a killed holder takes its sandboxes along, and the next one clears up (${backend})`, async () => {
+  test(`by ${backend}: a killed holder's sandboxes end, the next one clears up`, async () => {
     await using weaver = await startTestWeaver({ config: { backend } })
-    const holder = spawn(process.execPath, ['--input-type=module', '--eval', holding], {
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', holding], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
-    holder.stdin.end(
+    child.stdin.end(
       JSON.stringify({ config: weaver.config, databaseUrl: weaver.postgres.url('weaver') }),
     )
-    const [id] = (await once(holder.stdout.setEncoding('utf8'), 'data')) as [string]
+    const [id] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
     const [left] = (await weaver.postgres.query(
       'select id, uid::int, pid, cgroups from weaver.sandboxes where id = $1',
       [id.trim()],
     )) as [Left]
     assert.ok(processesOf(left.uid).length >= 3)
 
-    holder.kill('SIGKILL')
-    await once(holder, 'exit')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
     for (let look = 0; processesOf(left.uid).length > 0; look += 1) {
       assert.ok(look < 100, 'sandboxes live on')
       await sleep(50)

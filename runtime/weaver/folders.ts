@@ -45,8 +45,8 @@ export async function removeFolder(path: string): Promise<void> {
   try {
     await run('rm', ['-rf', '--', path], options)
   } catch {
-    // Root is stopped by nothing; an ordinary user first needs its own permission back.
-    // It complains of links without a target.
+    // Root is stopped by nothing; an ordinary user first needs its own permission back. What chmod
+    // complains of (links without a target) is no hindrance.
     await run('chmod', ['-R', 'u+rwX', '--', path], options).catch(() => {})
     await run('rm', ['-rf', '--', path], options)
   }

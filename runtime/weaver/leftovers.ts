@@ -3,9 +3,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { removeFolder } from './folders.ts'
-import { readProcess } from './processes.ts'
+import { toLivingPid } from './processes.ts'
 import type { SandboxesDeps } from './sandboxes.ts'
-import { type Leftover, listLeftovers, setEnded } from './sql/sandboxes.ts'
+import { listLeftovers, setEnded } from './sql/sandboxes.ts'
 
 export async function endLeftovers({
   db,
@@ -17,17 +17,12 @@ export async function endLeftovers({
   for (const row of await db.any(listLeftovers())) {
     await backend.remove(
       { ...backend.place(row.id, row.uid), cgroups: row.cgroups },
-      toLivingPid(row),
+      toLivingPid(row.pid, row.pid_started),
     )
     await db.query(setEnded(row.id, 'lost', now()))
     log.info({ id: row.id }, 'ended a sandbox of an earlier process')
   }
   await removeStrangers([config.sandboxFolder, config.runFolder])
-}
-
-/** The number alone proves nothing: another process may have it by now. */
-function toLivingPid({ pid, pid_started: started }: Leftover): number | null {
-  return pid !== null && readProcess(pid)?.started === started ? pid : null
 }
 
 const idPattern = /^[0-9a-f]{16}$/

@@ -19,7 +19,7 @@ async function waitForWarm(weaver: TestWeaver, count: number): Promise<string[]>
   throw new Error(`never ${count} warm sandboxes`)
 }
 
-test('warm sandboxes wait after the first use, serve one request each, and fill up again', async () => {
+test('after the first use warm sandboxes wait, serve one request each, and fill up', async () => {
   await using weaver = await startTestWeaver({ config: { warmMax: 2 } })
   assert.deepEqual(await warmIds(weaver), [])
   const first = await weaver.create()

@@ -1,4 +1,5 @@
 // Processes as the kernel's own file system shows them. proc(5).
+import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 
 export type ProcessFacts = {
@@ -31,6 +32,10 @@ export function readProcess(pid: number): ProcessFacts | null {
   }
 }
 
+/** The number alone proves nothing: another process may have it by now. */
+export const toLivingPid = (pid: number | null, started: string | null): number | null =>
+  pid !== null && readProcess(pid)?.started === started ? pid : null
+
 export const listProcesses = (): ProcessFacts[] =>
   readdirSync('/proc').flatMap((name) =>
     /^\d+$/.test(name) ? (readProcess(Number(name)) ?? []) : [],
@@ -59,6 +64,7 @@ export function descendantsOf(root: number, all: readonly ProcessFacts[]): Proce
 
 /** What is gone already is no error; what is not ours is. */
 export function signal(pid: number, name: NodeJS.Signals): void {
+  assert(pid > 1, 'Zero and below mean groups of processes, ours among them.')
   try {
     process.kill(pid, name)
   } catch (error) {

@@ -19,7 +19,10 @@ const model = {
 
 // Says something, ends its own side, and prints what comes back.
 const talk = (words: string) =>
-  `node -e 'const s = require("net").connect({ port: 7401, host: "127.0.0.1", allowHalfOpen: true }); s.end("${words}"); s.pipe(process.stdout); s.on("error", (e) => { console.log(e.code); process.exit(1) })'`
+  `node -e '
+    const line = require("net").connect({ port: 7401, host: "127.0.0.1", allowHalfOpen: true })
+    line.on("error", (e) => { console.log(e.code); process.exit(1) }).pipe(process.stdout)
+    line.end("${words}")'`
 
 describe("a sandbox's line", () => {
   const owned = new AsyncDisposableStack()
@@ -69,7 +72,7 @@ describe("a sandbox's line", () => {
     await weaver.remove(id)
   })
 
-  test('gives the agent a token that names this sandbox and its limits, and commands none', async () => {
+  test('gives the agent alone a token, which names this sandbox and its limits', async () => {
     const { id } = await weaver.create({ model })
     const start = {
       argv: ['sh', '-c', 'echo "$TREADLE_TOKEN"; echo {{origin}}'],
@@ -92,14 +95,17 @@ describe("a sandbox's line", () => {
 
   test('has a bounded number of connections', async () => {
     const { id } = await weaver.create({ model })
-    const held = `node -e 'for (let i = 0; i < 12; i++) require("net").connect(7401, "127.0.0.1").on("error", () => {}); setTimeout(() => process.exit(), 1000)'`
+    const held = `node -e '
+      const one = () => require("net").connect(7401, "127.0.0.1").on("error", () => {})
+      for (let made = 0; made < 12; made++) one()
+      setTimeout(() => process.exit(), 1000)'`
     const atOnce = lines.length
     await weaver.exec(id, held)
     assert.equal(lines.length - atOnce, 4)
     await weaver.remove(id)
   })
 
-  test('is closed with the sandbox: open connections are cut, and no new one can come', async () => {
+  test('is closed with the sandbox: what is open is cut, and nothing new can come', async () => {
     const { id } = await weaver.create({ model })
     const socketPath = join(weaver.config.runFolder, id, 'line', 'proxy.sock')
     assert.ok(existsSync(socketPath))

@@ -15,7 +15,10 @@ export function weaverRoutes(deps: RoutesDeps): Router {
     .use('/api/sandboxes', withCaller(deps.verify))
     .post('/api/sandboxes', readJson, async (request, response) => {
       serviceOf(response, 'spool')
-      response.status(201).json(await deps.sandboxes.create(toBody(NewSandbox, request.body)))
+      const sandbox = await deps.sandboxes.create(toBody(NewSandbox, request.body))
+      // Who left while it was made does not know its id, and would never delete it.
+      if (response.closed) await deps.sandboxes.end(sandbox.id, 'abandoned')
+      else response.status(201).json(sandbox)
     })
     .get('/api/sandboxes', async (request, response) => {
       response.json(await list(deps, response, request.query))

@@ -11,6 +11,7 @@ import type { Entry } from './entry.ts'
 import { fault } from './errors.ts'
 import { readBounded } from './pod-client.ts'
 import { createPool } from './pool.ts'
+import { toLivingPid } from './processes.ts'
 import { toSandbox } from './sandbox.ts'
 import { insertStarting, setEnded, setProcess, setReady, setWarm } from './sql/sandboxes.ts'
 import type { Uids } from './uids.ts'
@@ -107,7 +108,15 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
     const id = randomBytes(8).toString('hex')
     const place = backend.place(id, uids.take())
     const entry: Entry = {
-      ...{ id, place, pid: null, starting: Promise.resolve(), started: null, watched: null },
+      ...{
+        id,
+        place,
+        pid: null,
+        pidStarted: null,
+        starting: Promise.resolve(),
+        started: null,
+        watched: null,
+      },
       ...{ cut: null, bytesAtCut: 0, agentDeadline: null, line: null },
       ...{ endReason: null, ending: null },
     }
@@ -120,6 +129,7 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
     await db.query(insertStarting({ ...place, now: now(), deadline: deadline() }))
     const started = await backend.start(place, isolation, async (pid, ticks) => {
       entry.pid = pid
+      entry.pidStarted = ticks
       if (entry.ending) throw fault('weaver/ended', { detail: 'ended while it started' })
       await db.query(setProcess(id, pid, ticks))
     })
@@ -162,7 +172,7 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
       pool.drop(entry)
       await entry.line?.[Symbol.asyncDispose]() // First: from here on its token is worth nothing.
       await entry.starting.catch(() => {}) // Whoever started it hears why it failed.
-      await backend.remove(entry.place, entry.pid)
+      await backend.remove(entry.place, toLivingPid(entry.pid, entry.pidStarted))
       await entry.started?.pod[Symbol.asyncDispose]()
       await db.query(setEnded(entry.id, entry.endReason!, now()))
       entries.delete(entry.id)

@@ -17,7 +17,9 @@ assert.equal(
 )
 
 const connectTo = (target: string) =>
-  `node -e 'require("net").connect(${target}).on("connect", () => process.exit(0)).on("error", (e) => { console.log(e.code); process.exit(1) })'`
+  `node -e '
+    const socket = require("net").connect(${target}).on("connect", () => process.exit(0))
+    socket.on("error", (e) => { console.log(e.code); process.exit(1) })'`
 
 type Attempt = {
   title: string
@@ -50,7 +52,9 @@ const attempts: Attempt[] = [
   {
     title: "the host's processes",
     script: ({ canary }) =>
-      `for file in /proc/[0-9]*/cmdline; do [ "$(tr '\\0' ' ' < $file)" = "sleep ${canary} " ] && exit 0; done; exit 1`,
+      `for file in /proc/[0-9]*/cmdline; do
+        [ "$(tr '\\0' ' ' < $file)" = "sleep ${canary} " ] && exit 0
+      done; exit 1`,
   },
   {
     title: 'a server on loopback of the host',
@@ -155,7 +159,8 @@ for (const backend of ['bubblewrap', 'unshare'] as const) {
         id,
         `ln -s ${mine} /work/out; mkdir -p /work/closed/in; ln -s ${mine}/kept /work/closed/in/kept
          touch -- '/work/-rf' "$(printf '/work/new\\nline')" /work/closed/file
-         i=0; cd /home/agent; while [ $i -lt 300 ]; do mkdir deeeeeeeeeeeeeeeeeeeeeep && cd deeeeeeeeeeeeeeeeeeeeeep; i=$((i+1)); done
+         cd /home/agent; name=deeeeeeeeeeeeeeeeeeeeeep
+         i=0; while [ $i -lt 300 ]; do mkdir $name && cd $name; i=$((i+1)); done
          chmod 000 /work/closed`,
       )
       assert.equal(exit, 0, output)

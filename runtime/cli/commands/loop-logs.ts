@@ -19,8 +19,7 @@ export const loopLogs: SubCommand<{ pass?: string; raw?: boolean }> = {
     const number = pass === undefined ? undefined : toCount('--pass', pass)
     const client = await context.connect()
     const path = pathOf(`/api/loops/${segment(id!)}/output`, { pass: number })
-    const { body } = await client.call(path)
-    printOutput(Buffer.from(await body.arrayBuffer()), raw === true, context)
+    printOutput(await client.bytes(path), raw === true, context)
     return 0
   },
 }

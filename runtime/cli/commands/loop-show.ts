@@ -5,6 +5,7 @@ import { failure } from '../errors.ts'
 import { shortSha, toGateMark, toGateText, toSpanText, toTokensText } from '../event-text.ts'
 import { indent, toFields } from '../fields.ts'
 import type { Look, Output } from '../output.ts'
+import { toOneLine } from '../printable.ts'
 import { type Column, toTable } from '../table.ts'
 import { watchLoop } from '../watch.ts'
 
@@ -43,7 +44,7 @@ function showPass(out: Output, passes: readonly Pass[], number: string): number 
   const pass = passes.find((each) => String(each.pass) === number)
   if (!pass) throw failure('cli/usage', `--pass ${number}: the loop has no such pass yet.`)
   out.show(pass, ({ gates, lastMessage }, { colours }) => [
-    ...gates.flatMap((gate) => [toGateText(gate, colours), ...indent(gate.output)]),
+    ...gates.flatMap((gate) => [toOneLine(toGateText(gate, colours)), ...indent(gate.output)]),
     colours.bold('last message'),
     ...indent(lastMessage ?? '-'),
   ])

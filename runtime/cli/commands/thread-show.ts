@@ -3,6 +3,7 @@ import { type PageOptions, pathOf, type SubCommand, segment, withPage } from '..
 import { toTimeText } from '../event-text.ts'
 import { indent, toFields } from '../fields.ts'
 import type { Look } from '../output.ts'
+import { toOneLine } from '../printable.ts'
 
 export const threadShow: SubCommand<PageOptions> = {
   name: 'thread show',
@@ -37,6 +38,6 @@ function toLines(thread: ThreadWithMessages, look: Look): string[] {
 }
 
 function toMessageLines({ role, tool, text, position }: Message, { colours }: Look): string[] {
-  const who = tool === null ? role : `${role} · ${tool.name}`
+  const who = tool === null ? role : `${role} · ${toOneLine(tool.name)}`
   return ['', `${colours.dim(String(position))} ${colours.bold(who)}`, ...indent(text)]
 }

@@ -36,7 +36,7 @@ async function isFree(port: number): Promise<boolean> {
 function runsAt(stateFolder: string, port: number): boolean {
   try {
     const { url, proxyUrl } = readInstance(stateFolder)
-    return [url, proxyUrl].some((each) => Number(new URL(each).port) === port)
+    return [url, proxyUrl].some((each) => each !== null && Number(new URL(each).port) === port)
   } catch {
     return false // Nothing runs from there.
   }

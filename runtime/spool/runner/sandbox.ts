@@ -37,6 +37,11 @@ export type SandboxClient = {
   record(awayMs?: number): Promise<SandboxRecord | undefined>
 }
 
+/** What the daemon itself failed at, it fails at again. */
+const isSnapshotUnanswered = (error: unknown) => isUnanswered(error) && !isPodFailure(error)
+export const isPodFailure = (error: unknown) =>
+  error instanceof Fault && error.code === 'weaver/pod-failed'
+
 const gone = [401, 403, 404, 410]
 
 /** The sandbox is there and won't do this: what stands in it, or what was asked, is the cause. */
@@ -104,7 +109,7 @@ export function openSandbox(id: string, deps: Deps): SandboxClient {
         readBytes(peers, path(`/agent/output?tail=${bytes}`), bytes, signal),
       ),
     snapshot: (base, message, file) =>
-      retrying(deps, isUnanswered, () =>
+      retrying(deps, isSnapshotUnanswered, () =>
         readSnapshot(path('/snapshot'), { base, message }, file, deps),
       ),
     exec: (exec, until) =>

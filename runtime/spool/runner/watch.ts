@@ -5,7 +5,7 @@ import type { AgentState } from '../../weaver/api.ts'
 import { bookSpent, type Spent } from '../sql/passes.ts'
 import { LeaseLost } from './lease.ts'
 import { elapsedMs, type Run } from './run.ts'
-import { isRefusal, type SandboxClient } from './sandbox.ts'
+import { isPodFailure, isRefusal, type SandboxClient } from './sandbox.ts'
 
 export type Attempt = { pass: number; attempt: number }
 export type AgentEnd = { exit: number | null; cut: string | null }
@@ -140,4 +140,5 @@ export async function finalRecord(
 
 /** What the agent left is to blame, and not this house. */
 export const isAgentsFault = (error: unknown, cut: string | null): error is Fault =>
-  error instanceof Fault && (error.code === 'work/refused' || isRefusal(error) || cut !== null)
+  error instanceof Fault &&
+  (error.code === 'work/refused' || isRefusal(error) || isPodFailure(error) || cut !== null)

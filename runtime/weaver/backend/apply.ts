@@ -42,7 +42,8 @@ export function applyStart({ argv, env }: StartPlan, filterFile: string | null):
     child.once('error', reject)
   })
   ready.catch(() => {}) // Whoever waits for it hears it; a daemon that ends later is no error here.
-  return { pid: child.pid ?? 0, ready, ended }
+  if (child.pid === undefined) throw new Error(`${argv[0]} can't be started.`)
+  return { pid: child.pid, ready, ended }
 }
 
 // An error and where it came from. The agent can write here too, so it is never more.

@@ -60,10 +60,10 @@ export async function createBackend(config: WeaverConfig, privateFolder: string)
   await mkdir(config.runFolder, { recursive: true, mode: 0o711 })
   const etcFolder = join(config.sandboxFolder, etcName)
   makeEtc(etcFolder, host)
-  makeCodeCache(join(config.sandboxFolder, codeCacheName))
+  const codeCacheFolder = join(config.sandboxFolder, codeCacheName)
+  makeCodeCache(codeCacheFolder)
   const filterFile = writeFilter(privateFolder)
   const script = readFileSync(new URL('./unshare.sh', import.meta.url), 'utf8')
-  const codeCacheFolder = join(config.sandboxFolder, codeCacheName)
   const { readableFolder } = config
   const given = { host, limits: config, readableFolder, etcFolder, codeCacheFolder, script }
 

@@ -103,7 +103,11 @@ async function tryWalls(
   if (missing.length > 0) return `${missing.join(', ')} not installed`
   const identity = isRoot ? { uid: nobody, gid: nobody } : {}
   try {
-    await run(argv[0]!, argv.slice(1), { timeout: trialMsMax, cwd: '/', ...identity })
+    await run(found[argv[0] as Program]!, argv.slice(1), {
+      timeout: trialMsMax,
+      cwd: '/',
+      ...identity,
+    })
     return null
   } catch (error) {
     return (error as { stderr?: string }).stderr?.trim() || String(error)

@@ -57,7 +57,7 @@ for (const { arch, audit, column, foreign, read } of machines) {
       assert.deepEqual([0x5412, 0x541c, 0x5413].map(ask), [notPermitted, notPermitted, allow])
     })
 
-    test('allows sockets of four families, and none that reaches past the network namespace', () => {
+    test('allows sockets of four families, and none that passes the network namespace', () => {
       const ask = (family: number) => run(filter, { audit, call: socket[column], args: [family] })
       const vsock = 40
       const packet = 17

@@ -9,20 +9,24 @@
 // biome-ignore format: a table reads best with a topic a line.
 const denied: Readonly<Record<string, readonly [x64: number, arm64: number | null]>> = {
   // Mounts and namespaces.
-  mount: [165, 40], umount2: [166, 39], pivot_root: [155, 41], chroot: [161, 51], unshare: [272, 97], setns: [308, 268],
-  open_tree: [428, 428], move_mount: [429, 429], fsopen: [430, 430], fsconfig: [431, 431], fsmount: [432, 432],
-  fspick: [433, 433], mount_setattr: [442, 442], name_to_handle_at: [303, 264], open_by_handle_at: [304, 265],
+  mount: [165, 40], umount2: [166, 39], pivot_root: [155, 41], chroot: [161, 51],
+  unshare: [272, 97], setns: [308, 268], open_tree: [428, 428], move_mount: [429, 429],
+  fsopen: [430, 430], fsconfig: [431, 431], fsmount: [432, 432], fspick: [433, 433],
+  mount_setattr: [442, 442], name_to_handle_at: [303, 264], open_by_handle_at: [304, 265],
   // Other processes.
-  ptrace: [101, 117], process_vm_readv: [310, 270], process_vm_writev: [311, 271], pidfd_getfd: [438, 438], kcmp: [312, 272],
+  ptrace: [101, 117], process_vm_readv: [310, 270], process_vm_writev: [311, 271],
+  pidfd_getfd: [438, 438], kcmp: [312, 272],
   // Wide doors into the kernel that a compiler or a test never needs.
-  bpf: [321, 280], perf_event_open: [298, 241], userfaultfd: [323, 282], fanotify_init: [300, 262],
-  io_uring_setup: [425, 425], io_uring_enter: [426, 426], io_uring_register: [427, 427],
-  add_key: [248, 217], request_key: [249, 218], keyctl: [250, 219], lookup_dcookie: [212, 18],
+  bpf: [321, 280], perf_event_open: [298, 241], userfaultfd: [323, 282],
+  fanotify_init: [300, 262], io_uring_setup: [425, 425], io_uring_enter: [426, 426],
+  io_uring_register: [427, 427], add_key: [248, 217], request_key: [249, 218],
+  keyctl: [250, 219], lookup_dcookie: [212, 18],
   // The machine as a whole.
-  kexec_load: [246, 104], kexec_file_load: [320, 294], init_module: [175, 105], delete_module: [176, 106],
-  finit_module: [313, 273], swapon: [167, 224], swapoff: [168, 225], reboot: [169, 142], acct: [163, 89],
-  quotactl: [179, 60], syslog: [103, 116], vhangup: [153, 58], iopl: [172, null], ioperm: [173, null],
-  sethostname: [170, 161], setdomainname: [171, 162], settimeofday: [164, 170], clock_settime: [227, 112],
+  kexec_load: [246, 104], kexec_file_load: [320, 294], init_module: [175, 105],
+  delete_module: [176, 106], finit_module: [313, 273], swapon: [167, 224], swapoff: [168, 225],
+  reboot: [169, 142], acct: [163, 89], quotactl: [179, 60], syslog: [103, 116],
+  vhangup: [153, 58], iopl: [172, null], ioperm: [173, null], sethostname: [170, 161],
+  setdomainname: [171, 162], settimeofday: [164, 170], clock_settime: [227, 112],
   clock_adjtime: [305, 266], adjtimex: [159, 171],
 }
 const ioctl = [16, 29] as const

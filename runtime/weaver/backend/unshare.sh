@@ -25,7 +25,8 @@ mkdir -p proc dev/pts dev/shm tmp home opt run var old
 read_only /usr usr
 for entry in $root_entries; do
   target=${entry#*=}
-  if [ -n "$target" ]; then ln -s "$target" ".${entry%%=*}"; else read_only "${entry%%=*}" ".${entry%%=*}"; fi
+  path=${entry%%=*}
+  if [ -n "$target" ]; then ln -s "$target" ".$path"; else read_only "$path" ".$path"; fi
 done
 read_only "$etc" etc
 for name in $etc_entries; do bind "/etc/$name" "etc/$name"; done

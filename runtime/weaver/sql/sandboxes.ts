@@ -36,7 +36,8 @@ const Leftover = z.object({
 export type Leftover = z.infer<typeof Leftover>
 
 const columns = sql.fragment`
-  id, state, org, user_id, purpose, loop, pass, attempt, was_warm, level, created_at, ended_at, end_reason`
+  id, state, org, user_id, purpose, loop, pass, attempt, was_warm, level,
+  created_at, ended_at, end_reason`
 const Nothing = z.object({})
 
 /** Written before anything is made, so that whatever a crash leaves behind has a row. */
@@ -68,13 +69,15 @@ export const setReady = (
   update weaver.sandboxes
   set state = 'ready', org = ${asked.org}, user_id = ${asked.user}, purpose = ${asked.purpose},
     loop = ${asked.loop}, pass = ${asked.pass}, attempt = ${asked.attempt},
-    level = ${sql.jsonb(level)}, created_at = ${sql.timestamp(now)}, deadline = ${sql.timestamp(deadline)}
+    level = ${sql.jsonb(level)}, created_at = ${sql.timestamp(now)},
+    deadline = ${sql.timestamp(deadline)}
   where id = ${id} and state in ('starting', 'warm')
   returning ${columns}`
 
 /** The first reason stays. */
 export const setEnded = (id: string, reason: string, now: Date) => sql.type(Nothing)`
-  update weaver.sandboxes set state = 'ended', ended_at = ${sql.timestamp(now)}, end_reason = ${reason}
+  update weaver.sandboxes
+  set state = 'ended', ended_at = ${sql.timestamp(now)}, end_reason = ${reason}
   where id = ${id} and state <> 'ended'`
 
 export const findSandbox = (id: string) => sql.type(Row)`

@@ -1,0 +1,67 @@
+// Whole loops by the hundred: how fast, at what CPU, and whether memory and disk stay flat.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Loop } from '../spool/api.ts'
+import { startAppliance, type TestAppliance } from '../testing/appliance.ts'
+import { createDemoLoop } from '../testing/demo-loop.ts'
+import { measureBarePass } from './bare-pass.ts'
+import { findFreePort } from './free-port.ts'
+import { type LoopsStep, tellLoops } from './loops-report.ts'
+import type { BenchOptions } from './main.ts'
+import { readMemory } from './memory-probe.ts'
+import { machineCpuMs, wholeCpuMs } from './processes.ts'
+import { measureDisk } from './state-disk.ts'
+
+const steps = 4
+const loopsPerStep = 50
+const quickLoops = { steps: 3, perStep: 2 }
+const passesPerLoop = 3 // As the task is made: an item a pass.
+const settleMs = 3_000 // Records and conversations are shipped twice a second.
+const loopMsMax = 1_200_000
+
+export async function benchLoops({ isQuick, say }: BenchOptions): Promise<void> {
+  const bare = await measureBarePass()
+  const port = await findFreePort()
+  process.env.NODE_OPTIONS = `--inspect-port=${port}` // Sandboxes inherit nothing of it.
+  await using treadle = await startAppliance()
+  delete process.env.NODE_OPTIONS
+  const measured: LoopsStep[] = []
+  const plan = isQuick ? quickLoops : { steps, perStep: loopsPerStep }
+  await runLoops(treadle, 1) // Compiled, connected, and the warm sandboxes are there.
+  const look = async (loops: number, run: LoopsStep['run']) => {
+    await sleep(settleMs)
+    const memory = await readMemory(treadle.pid, port)
+    measured.push({ loops, run, memory, disk: measureDisk(treadle.state) })
+  }
+  await look(1, null)
+  for (let step = 1; step <= plan.steps; step += 1) {
+    const run = await runLoops(treadle, plan.perStep)
+    await look(step * plan.perStep + 1, run)
+    say(`${step * plan.perStep} loops of ${plan.steps * plan.perStep}`)
+  }
+  tellLoops(measured, bare, say)
+}
+
+async function runLoops(treadle: TestAppliance, count: number) {
+  const work = join(treadle.state, 'work')
+  mkdirSync(work, { recursive: true })
+  const specs = []
+  for (let made = 0; made < count; made += 1)
+    specs.push(await createDemoLoop(work, 'word-count', { agent: 'builtin' }))
+  const before = { tree: wholeCpuMs(treadle.pid), machine: machineCpuMs(), at: performance.now() }
+  const loops = await Promise.all(specs.map((spec) => treadle.submit(spec)))
+  for (const { id } of loops) assertDone(await treadle.ended(id, loopMsMax))
+  const passes = count * passesPerLoop
+  return {
+    passes,
+    seconds: (performance.now() - before.at) / 1_000,
+    treeCpuMs: (wholeCpuMs(treadle.pid) - before.tree) / passes,
+    machineCpuMs: (machineCpuMs() - before.machine) / passes,
+  }
+}
+
+function assertDone({ name, ending, passes, reason }: Loop): void {
+  if (ending === 'done' && passes === passesPerLoop) return
+  throw new Error(`${name} ended ${ending} after ${passes} passes: ${reason}`)
+}

@@ -1,0 +1,68 @@
+// Measures Treadle side by side with others: `npm run bench -- [proxy] [sandbox] [loops] [--rounds N] [--quick]`.
+// Exit codes: 0 measured, 1 failed, 2 bad usage. It takes minutes and both cores; no test runs it.
+import { cpus, loadavg, release, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import { benchLoops } from './loops.ts'
+import { benchProxy } from './proxy.ts'
+import { benchSandbox } from './sandbox.ts'
+
+export type BenchOptions = {
+  rounds: number
+  isQuick: boolean
+  say: (text: string) => void
+}
+
+const parts = { proxy: benchProxy, sandbox: benchSandbox, loops: benchLoops } as const
+type Part = keyof typeof parts
+
+const usage = `Usage: npm run bench -- [proxy] [sandbox] [loops] [--rounds N] [--quick]
+  proxy    CPU of one model call, beside nginx, two floors in JavaScript, and Portkey
+  sandbox  from its creation to its first command, beside the same walls around a bare Node
+  loops    200 loops of three passes: speed, CPU, and whether memory and disk stay flat
+  --rounds N  more rounds, steadier figures (3; of the loops there is one)
+  --quick     little of everything: shows that it runs, not how fast
+`
+const roundsMax = 50
+
+const say = (text: string) => void process.stdout.write(`${text}\n`)
+
+function parseOptions(): { chosen: Part[]; options: BenchOptions } | null {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        rounds: { type: 'string', default: '3' },
+        quick: { type: 'boolean', default: false },
+      },
+    })
+    const rounds = Number(values.rounds)
+    const isRight = Number.isInteger(rounds) && rounds >= 1 && rounds <= roundsMax
+    if (!isRight || !positionals.every((name) => name in parts)) return null
+    const chosen = (positionals.length > 0 ? positionals : Object.keys(parts)) as Part[]
+    const options = { rounds: values.quick ? 1 : rounds, isQuick: values.quick, say }
+    return { chosen, options }
+  } catch {
+    return null // An option that there is not: the usage says which there are.
+  }
+}
+
+const toLoad = () =>
+  loadavg()
+    .map((value) => value.toFixed(2))
+    .join(' ')
+
+const parsed = parseOptions()
+if (parsed) {
+  const { chosen, options } = parsed
+  const gibibytes = Math.round(totalmem() / 1024 ** 3)
+  say(`${new Date().toISOString().slice(0, 16)}Z, Node ${process.version}, Linux ${release()}`)
+  say(`${cpus().length} x ${cpus()[0]?.model.trim()}, ${gibibytes} GiB`)
+  for (const name of chosen) {
+    say(`\n# ${name}, load average ${toLoad()}\n`)
+    await parts[name](options)
+    say(`load average ${toLoad()} after ${name}`)
+  }
+} else {
+  process.stderr.write(usage)
+  process.exitCode = 2
+}
