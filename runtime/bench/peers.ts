@@ -91,7 +91,7 @@ export async function startPortkey(upstream: string, owned: AsyncDisposableStack
   if ('missing' in installed) return installed
   const port = await findFreePort()
   const argv = [process.execPath, installed.server, '--headless', `--port=${port}`]
-  const program = owned.use(startProgram(argv, { core }))
+  const program = owned.use(startProgram(argv, { core, stderr: 'ignore' }))
   program.child.stdout!.resume() // Its greeting.
   const headers = [
     ['x-api-key', clientKey],

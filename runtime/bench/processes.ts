@@ -97,11 +97,14 @@ export function pin(root: number, core: number): void {
 
 export type Program = AsyncDisposable & { child: ChildProcess; pid: number }
 
-type StartOptions = { core?: number; cwd?: string }
+type StartOptions = { core?: number; stderr?: 'inherit' | 'ignore' }
 
-export function startProgram(argv: readonly string[], { core, cwd }: StartOptions = {}): Program {
+export function startProgram(
+  argv: readonly string[],
+  { core, stderr = 'inherit' }: StartOptions = {},
+): Program {
   const [file, ...rest] = core === undefined ? argv : ['taskset', '-c', String(core), ...argv]
-  const child = spawn(file!, rest, { stdio: ['ignore', 'pipe', 'inherit'], ...(cwd && { cwd }) })
+  const child = spawn(file!, rest, { stdio: ['ignore', 'pipe', stderr] })
   const ended = once(child, 'close').catch(() => {}) // It could not be started: whoever reads from it is told.
   return {
     child,

@@ -1,6 +1,6 @@
 // Whether a call may be made, and by which provider. A pure decision over what is in memory.
 import { toUsdText } from '#kernel/units.ts'
-import type { Wire } from './api.ts'
+import { type Wire, wires } from './api.ts'
 import type { Caller } from './caller.ts'
 import type { Prices } from './prices.ts'
 import { type LiveProvider, rehearsalPrefix, speaks } from './providers.ts'
@@ -53,6 +53,23 @@ function assertBudget(
   }
 }
 
+type Wanted = { org: string; model: string; pinned: string | undefined }
+
+/** The wires on which some provider serves a model: what an agent that speaks several must know before it starts. */
+export const wiresOf = (wanted: Wanted, providers: readonly LiveProvider[]): Wire[] =>
+  wires.filter((wire) =>
+    providers.some((provider) => serves(provider, wanted) && speaks(provider.kind, wire)),
+  )
+
+function serves({ org, kind, name, models }: LiveProvider, wanted: Wanted): boolean {
+  if (org !== null && org !== wanted.org) return false
+  const isRehearsal = wanted.model.startsWith(rehearsalPrefix)
+  if (isRehearsal !== (kind === 'rehearsal')) return false
+  if (wanted.pinned !== undefined && wanted.pinned !== name) return false
+  const isAny = wanted.pinned !== undefined && models.size === 0
+  return isRehearsal || models.has(wanted.model) || isAny
+}
+
 /**
  * A pinned provider serves the models it lists, or any when it lists none. Without a pin it is the first that lists
  * the model. Rehearsal serves its own models and nothing else, and nobody else serves those.
@@ -62,15 +79,11 @@ function findProvider(
   providers: readonly LiveProvider[],
 ): LiveProvider {
   const pinned = caller.sandbox?.provider
-  const isRehearsal = model.startsWith(rehearsalPrefix)
-  for (const provider of providers) {
-    if (provider.org !== null && provider.org !== caller.org) continue
-    if (isRehearsal !== (provider.kind === 'rehearsal')) continue
-    if (pinned !== undefined && provider.name !== pinned) continue
-    const { models } = provider
-    const serves = isRehearsal || models.has(model) || (pinned !== undefined && models.size === 0)
-    if (serves && speaks(provider.kind, wire)) return provider
-  }
+  const found = providers.find(
+    (provider) =>
+      serves(provider, { org: caller.org, model, pinned }) && speaks(provider.kind, wire),
+  )
+  if (found) return found
   const by = pinned === undefined ? 'No provider lists' : `The provider ${pinned} does not serve`
   throw new Refusal('provider/none', `${by} ${model} on this wire.`)
 }

@@ -7,6 +7,7 @@ import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
 import { parse } from '#kernel/parse.ts'
 import type { UserClaims, Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
+import { wiresOf } from './admission.ts'
 import { NewProvider, type UsageRow } from './api.ts'
 import { fault } from './errors.ts'
 import type { Ledger } from './ledger.ts'
@@ -30,6 +31,11 @@ type Deps = {
 const UsageQuestion = z.strictObject({
   days: z.coerce.number().int().min(1).max(90).default(7),
   loop: z.string().min(1).max(100).optional(),
+})
+const WiresQuestion = z.strictObject({
+  org: z.string().min(1),
+  model: z.string().min(1),
+  provider: z.string().min(1).optional(),
 })
 const usageRowsMax = 5_000
 const dayMs = 86_400_000
@@ -80,6 +86,13 @@ export function proxyRoutes(deps: Deps): Router {
       serviceOf(response, 'spool', 'weaver')
       const { id } = request.params
       response.json(await readRecord(id, deps.sandboxes.find(id), deps))
+    })
+    .get('/internal/wires', (request, response) => {
+      serviceOf(response, 'spool')
+      const parsed = parse(WiresQuestion, { ...request.query })
+      if (!parsed.ok) throw fault('usage/invalid', { problems: parsed.problems })
+      const { org, model, provider: pinned } = parsed.value
+      response.json({ wires: wiresOf({ org, model, pinned }, deps.providers.all()) })
     })
     .get('/internal/loops/:id/usage', async (request, response) => {
       serviceOf(response, 'spool')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -131,6 +132,7 @@ describe('the proxy refuses', () => {
       const request = `POST /v1/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`
       for (const parts of [[`TREADLE-LINE 1 sb-1\n${request}`], ['TREADLE', '-LINE 1 sb-1', '\nPOST', request.slice(4)]]) {
         const socket = connect(stage.config.lineSocket)
+        const closed = once(socket, 'close')
         let got = ''
         socket.setEncoding('latin1').on('data', (chunk) => {
           got += chunk
@@ -139,7 +141,7 @@ describe('the proxy refuses', () => {
           socket.write(part)
           await new Promise((resolve) => setTimeout(resolve, 20))
         }
-        await new Promise((resolve) => socket.once('close', resolve))
+        await closed
         assert.match(got, /^HTTP\/1.1 200 /)
       }
     })

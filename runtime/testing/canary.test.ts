@@ -113,7 +113,7 @@ describe("a provider's key", () => {
 
   test("and a sandbox's token and the owner's are in no log, table, ledger, repository or output", () => {
     const kept = [...found].filter(([place]) => !/sandbox|processes/.test(place))
-    assert.deepEqual(keysFor(found.get("the sandbox's files")!, 'token'), ['raw'])
+    assert.ok(keysFor(found.get("the sandbox's files")!, 'token').includes('raw'), 'the control')
     for (const [place, seen] of kept)
       for (const name of ['token', 'owner'])
         assert.deepEqual(keysFor(seen, name), [], `${place}: ${JSON.stringify([...seen])}`)
@@ -251,6 +251,7 @@ const keysFor = (seen: ReadonlyMap<string, string>, name: string) =>
     .sort()
 
 function spawnOnHost(owned: AsyncDisposableStack, text: string): void {
-  const sleeper = spawn('sh', ['-c', 'sleep 300; true', text], { env: { PLANTED: text } })
+  const args = ['-e', 'setTimeout(() => {}, 300_000)', text]
+  const sleeper = spawn(process.execPath, args, { env: { PLANTED: text }, stdio: 'ignore' })
   owned.defer(() => void sleeper.kill())
 }

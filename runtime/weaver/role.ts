@@ -26,8 +26,9 @@ export async function startWeaver(config: WeaverConfig, deps: WeaverDeps): Promi
   starting.use(startSweep(all))
   const { url, server } = starting.use(await listen(weaverRoutes(all), 0, deps.log))
   handleTerminals(server, all)
-  const { walls, cgroups } = backend.host
-  deps.log.info({ walls, cgroups: cgroups?.version ?? null }, 'sandboxes can be made')
+  const { walls, wallProblems, cgroups } = backend.host
+  if (walls === null) deps.log.warn({ wallProblems }, 'only sandboxes without walls can be made')
+  else deps.log.info({ walls, cgroups: cgroups?.version ?? null }, 'sandboxes can be made')
   const started = starting.move()
   return { url, [Symbol.asyncDispose]: () => started.disposeAsync() }
 }

@@ -96,7 +96,6 @@ export async function startTestWeaver({
   owned.defer(() => rmSync(folder, { recursive: true, force: true }))
   makeReadable(folder)
   const postgres = owned.use(await startPostgres())
-  await postgres.query('grant create on database treadle to weaver')
   const deps = owned.use(await createTestDeps('weaver', { postgres, access, ...(now && { now }) }))
   const config = testConfig(folder, overrides)
   let role = await startWeaver(config, deps)

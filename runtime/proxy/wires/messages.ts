@@ -34,7 +34,7 @@ export const messages: WireReader = {
   whole(answer, body) {
     const message = toRecord(body)
     answer.stopReason = toTextOrNull(message.stop_reason)
-    if (message.type === 'error') answer.error = toTextOrNull(toRecord(message.error).message)
+    if (message.error) answer.error = toTextOrNull(toRecord(message.error).message)
     for (const [index, block] of toList(message.content).entries()) {
       startBlock(answer, index, toRecord(block))
     }

@@ -8,8 +8,8 @@ const retriesMax = 2 // The loop is what tries again; an agent that does so for 
 const contextTokens = 200_000
 const outputTokensMax = 32_000
 
-/** pi: Messages for models that speak it, else chat. A repository's own `.pi` folder is not trusted. */
-export const pi = ({ loop, programs: { node, app } }: Task): Profile => ({
+/** pi: Messages where the model is served on it, else chat. A repository's own `.pi` folder is not trusted. */
+export const pi = ({ loop, wires, programs: { node, app } }: Task): Profile => ({
   argv: withPromptAsInput(
     node,
     `${app}/${piEntry}`,
@@ -32,16 +32,13 @@ export const pi = ({ loop, programs: { node, app } }: Task): Profile => ({
     },
     {
       path: '.pi/agent/models.json',
-      content: JSON.stringify({ providers: { treadle: toProvider(loop.model) } }),
+      content: JSON.stringify({ providers: { treadle: toProvider(loop.model, wires) } }),
     },
   ],
 })
 
-/** Which providers speak Messages is the proxy's knowledge; here the model's name has to tell. */
-const speaksMessages = (model: string) => /^rehearsal\/|claude/i.test(model)
-
-const toProvider = (model: string) => ({
-  ...(speaksMessages(model)
+const toProvider = (model: string, wires: Task['wires']) => ({
+  ...(wires.includes('messages')
     ? { baseUrl: '{{origin}}', api: 'anthropic-messages' }
     : { baseUrl: '{{origin}}/v1', api: 'openai-completions' }),
   apiKey: '$TREADLE_TOKEN', // pi reads the variable itself.

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Wire } from '../../proxy/api.ts'
 import { AgentStart } from '../../weaver/api.ts'
 import { NewLoop, type NewLoopInput } from '../api.ts'
 import { newLoop } from '../testing/scene.ts'
@@ -13,9 +14,10 @@ import { missingPackage } from './installed.ts'
 import { piEntry } from './pi.ts'
 import { toAgentStart } from './profile.ts'
 
+const allWires: readonly Wire[] = ['messages', 'chat', 'responses']
 const programs = { node: '/opt/treadle/node/bin/node', app: '/opt/treadle/app' }
-const start = (change: Partial<NewLoopInput>) =>
-  toAgentStart({ loop: NewLoop.parse(newLoop('/x', change)), programs }, 60_000)
+const start = (change: Partial<NewLoopInput>, wires: readonly Wire[] = allWires) =>
+  toAgentStart({ loop: NewLoop.parse(newLoop('/x', change)), wires, programs }, 60_000)
 const hostile = '-rf @file {{model}} "; touch /tmp/owned; $(id)'
 
 describe('how agents are started', () => {
@@ -65,13 +67,13 @@ describe('how agents are started', () => {
     assert.equal(JSON.parse(pi.content).providers.treadle.models[0].id, model)
   })
 
-  test('pi speaks Messages where the model does, and chat elsewhere', () => {
-    const api = (model: string) =>
+  test('pi speaks Messages where the model is served on it, and chat elsewhere', () => {
+    const api = (wires: readonly Wire[]) =>
       JSON.parse(
-        start({ agent: 'pi', model }).files.find(({ path }) => path.endsWith('models.json'))!
+        start({ agent: 'pi' }, wires).files.find(({ path }) => path.endsWith('models.json'))!
           .content,
       ).providers.treadle.api
-    assert.deepEqual(['rehearsal/x', 'claude-sonnet-4-5', 'gpt-5.5'].map(api), [
+    assert.deepEqual(([allWires, ['messages'], ['chat', 'responses']] as const).map(api), [
       'anthropic-messages',
       'anthropic-messages',
       'openai-completions',

@@ -1,5 +1,6 @@
 // How each agent is started in a sandbox: data for the pod daemon, made from a loop. No agent gets a credential here:
 // the sandbox's own token is in TREADLE_TOKEN, which the daemon sets.
+import type { Wire } from '../../proxy/api.ts'
 import type { AgentStart } from '../../weaver/api.ts'
 import type { NewLoop } from '../api.ts'
 import { builtin } from './builtin.ts'
@@ -13,6 +14,8 @@ export type Programs = { node: string; app: string }
 
 export type Task = {
   loop: NewLoop
+  /** On which the loop's model is served: the proxy's knowledge. */
+  wires: readonly Wire[]
   programs: Programs
 }
 export type Profile = Omit<AgentStart, 'timeMsMax'>

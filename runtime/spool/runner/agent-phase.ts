@@ -22,7 +22,7 @@ import {
 } from '../sql/passes.ts'
 import { toStorable } from '../text.ts'
 import { clientDeps, EndsLoop, elapsedMs, type Run, spentOf } from './run.ts'
-import { isRefusal, openSandbox, type SandboxClient, withSandbox } from './sandbox.ts'
+import { isRefusal, openSandbox, readWires, type SandboxClient, withSandbox } from './sandbox.ts'
 import {
   type AgentEnd,
   type Attempt,
@@ -147,7 +147,9 @@ const toPhase = (
 async function start(sandbox: SandboxClient, run: Run, programs: Run['programs']): Promise<void> {
   const { spec } = run.loop
   try {
-    await sandbox.startAgent(toAgentStart({ loop: spec, programs }, leftMs(run, spec.caps.time)))
+    const wires = await readWires(run.loop, clientDeps(run))
+    const task = { loop: spec, wires, programs }
+    await sandbox.startAgent(toAgentStart(task, leftMs(run, spec.caps.time)))
   } catch (cause) {
     if (!isRefusal(cause)) throw cause
     throw new EndsLoop('failed', `The agent can't be started: ${cause.publicMessage}`, cause)

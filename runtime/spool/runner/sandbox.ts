@@ -4,7 +4,7 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Fault } from '#kernel/fault.ts'
 import type { PeerCall, Peers } from '#kernel/peers.ts'
-import type { SandboxRecord } from '../../proxy/api.ts'
+import type { SandboxRecord, Wire } from '../../proxy/api.ts'
 import type {
   AgentStart,
   AgentState,
@@ -13,7 +13,7 @@ import type {
   NewSandbox,
   Sandbox,
 } from '../../weaver/api.ts'
-import type { Page } from '../api.ts'
+import type { NewLoop, Page } from '../api.ts'
 import { fault } from '../errors.ts'
 import { isUnanswered, isUnsent, withRetries } from './retry.ts'
 import { EndsLoop, Waits } from './run.ts'
@@ -196,6 +196,20 @@ async function readRecord(
     if (error instanceof Fault && error.status === 404) return undefined
     throw error
   }
+}
+
+/** The wires on which the loop's model is served: an agent that speaks several is told one of them. */
+export async function readWires(
+  { org, spec }: { org: string; spec: NewLoop },
+  deps: Deps,
+): Promise<readonly Wire[]> {
+  const { model, provider } = spec
+  const query = new URLSearchParams({ org, model, ...(provider !== undefined && { provider }) })
+  const call = { path: `/internal/wires?${query}`, signal: deps.signal }
+  const { wires } = await retrying(deps, isUnanswered, () =>
+    deps.peers.json<{ wires: Wire[] }>('proxy', call),
+  )
+  return wires
 }
 
 const deleteMsMax = 8_000 // Within the process's drain; what is left is weaver's sweeper's.

@@ -83,13 +83,17 @@ export async function startDoubles(): Promise<Doubles> {
 type Gone = Map<string, { asked: NewSandbox; record: SandboxRecord }>
 
 function proxyRoutes(doubles: Doubles, gone: Gone): Router {
-  return Router().get('/internal/sandboxes/:id/record', (request, response) => {
-    const { id } = request.params
-    const box = doubles.boxes.get(id)
-    const record = box ? readRecord(box) : (gone.get(id)?.record ?? emptyRecord)
-    const asked = box?.asked ?? gone.get(id)?.asked
-    response.json(asked && doubles.record ? doubles.record(record, asked) : record)
-  })
+  return Router()
+    .get('/internal/wires', (_, response) => {
+      response.json({ wires: ['messages', 'chat', 'responses'] })
+    })
+    .get('/internal/sandboxes/:id/record', (request, response) => {
+      const { id } = request.params
+      const box = doubles.boxes.get(id)
+      const record = box ? readRecord(box) : (gone.get(id)?.record ?? emptyRecord)
+      const asked = box?.asked ?? gone.get(id)?.asked
+      response.json(asked && doubles.record ? doubles.record(record, asked) : record)
+    })
 }
 
 const emptyRecord: SandboxRecord = {

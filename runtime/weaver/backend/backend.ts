@@ -15,7 +15,7 @@ import { applyStart } from './apply.ts'
 import { applyCgroups, planCgroups, removeCgroups } from './cgroups.ts'
 import { fillCodeCache, makeCodeCache } from './code-cache.ts'
 import { makeEtc } from './etc.ts'
-import { findHost, type Host } from './host.ts'
+import { findHost, type Host, type Walls } from './host.ts'
 import { type Place, podSocketName, toPlace } from './place.ts'
 import { planStart } from './plan.ts'
 import { isFiltered, toFilter } from './seccomp.ts'
@@ -71,9 +71,9 @@ export async function createBackend(config: WeaverConfig, privateFolder: string)
     host,
     place: (id, uid) => toPlace(config, { id, uid, cgroups: planCgroups(host.cgroups, id) }),
     async start(place, isolation, onProcess) {
+      const backend = isolation === 'none' ? 'none' : wallsOf(host)
       makeFolders(place)
       if (host.cgroups) applyCgroups(host.cgroups.version, place.cgroups, config)
-      const backend = isolation === 'none' ? 'none' : host.walls
       const filter = backend === 'bubblewrap' ? filterFile : null
       const hasFilter = filter !== null
       const daemon = applyStart(
@@ -94,13 +94,18 @@ export async function createBackend(config: WeaverConfig, privateFolder: string)
       const facts = {
         ...given,
         place: { ...place, cgroups: [] },
-        backend: host.walls,
+        backend: wallsOf(host),
         hasFilter: false,
       }
       const plan = planStart({ ...facts, purpose: 'fill-code-cache' })
       await fillCodeCache(plan, { folder: codeCacheFolder, uid: place.uid, signal })
     },
   }
+}
+
+function wallsOf({ walls, wallProblems }: Host): Walls {
+  if (walls === null) throw fault('weaver/unavailable', { say: wallProblems })
+  return walls
 }
 
 async function remove(place: Place, pid: number | null): Promise<void> {

@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process'
 import { existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { WeaverConfig } from '../config.ts'
-import { fault } from '../errors.ts'
 import { type CgroupParents, findCgroupParents } from './cgroups.ts'
 
 const run = promisify(execFile)
@@ -15,7 +14,9 @@ const programFolders = ['/usr/bin', '/usr/sbin', '/bin', '/sbin']
 export type Walls = 'bubblewrap' | 'unshare'
 export type Host = {
   isRoot: boolean
-  walls: Walls
+  /** Null where none works; `wallProblems` then says why. Only isolation none is possible. */
+  walls: Walls | null
+  wallProblems: string
   programs: Readonly<Partial<Record<Program, string>>>
   /** `/bin` and the like: a link on merged systems, else a folder of its own. */
   rootEntries: readonly { path: string; target: string | null }[]
@@ -29,7 +30,7 @@ export async function findHost(config: Pick<WeaverConfig, 'backend' | 'cgroups'>
   const isRoot = process.getuid?.() === 0
   return {
     isRoot,
-    walls: await chooseWalls(config.backend, found, isRoot),
+    ...(await chooseWalls(config.backend, found, isRoot)),
     programs: found,
     rootEntries: ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'].flatMap(toRootEntry),
     etcEntries: [
@@ -82,15 +83,15 @@ async function chooseWalls(
   wanted: WeaverConfig['backend'],
   found: Host['programs'],
   isRoot: boolean,
-): Promise<Walls> {
+): Promise<Pick<Host, 'walls' | 'wallProblems'>> {
   const problems: string[] = []
   for (const walls of ['bubblewrap', 'unshare'] as const) {
     if (wanted !== 'auto' && wanted !== walls) continue
     const problem = await tryWalls(walls, found, isRoot)
-    if (problem === null) return walls
+    if (problem === null) return { walls, wallProblems: '' }
     problems.push(`${walls}: ${problem}`)
   }
-  throw fault('weaver/unavailable', { say: problems.join('; ') })
+  return { walls: null, wallProblems: problems.join('; ') }
 }
 
 async function tryWalls(

@@ -1,0 +1,80 @@
+// `kill -9` of a whole Treadle at chosen moments, and what the next start makes of it.
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Loop, Pass } from '../spool/api.ts'
+import type { AgentState } from '../weaver/api.ts'
+import { startAppliance, type TestAppliance } from './appliance.ts'
+import { assertAllBooked, assertAllDone, assertSpent, submitThree } from './loop-proof.ts'
+import { processesOf, sandboxLeftovers } from './traces.ts'
+
+const orphanMsMax = 5_000
+
+describe('a Treadle that is killed', () => {
+  let treadle: TestAppliance
+  before(async () => {
+    treadle = await startAppliance('--parallel=3')
+  })
+  after(() => treadle[Symbol.asyncDispose]())
+
+  const moments: Record<string, (pass: Pass) => Promise<boolean>> = {
+    'while agents work': async ({ phase, usage }) => phase === 'agent' && usage.inputTokens > 0,
+    'while the work is brought in': isBroughtIn,
+    'while gates run': async ({ phase }) => phase === 'gates',
+  }
+  for (const [when, isNow] of Object.entries(moments)) {
+    test(`${when} goes on at the next start, and leaves nothing behind`, async () => {
+      const loops = await submitThree(treadle)
+      await moment(loops, isNow)
+      await killAndStart()
+      await assertWhole(loops)
+    })
+  }
+
+  test('again and again, at whatever moment, still ends every loop with every pass counted once', async () => {
+    const loops = await submitThree(treadle)
+    for (const runningMs of [400, 900, 1_600, 2_500]) {
+      await sleep(runningMs)
+      await killAndStart()
+    }
+    await assertWhole(loops)
+  })
+
+  /** The agent has ended, and its commit is not stored yet. */
+  async function isBroughtIn({ phase, sandbox }: Pass): Promise<boolean> {
+    if (phase !== 'agent' || !sandbox) return false
+    const agent = await treadle.client.get<AgentState>(`/api/sandboxes/${sandbox}/agent`)
+    return agent.state === 'ended'
+  }
+
+  async function moment(loops: readonly Loop[], isNow: (pass: Pass) => Promise<boolean>) {
+    const deadline = Date.now() + 60_000
+    while (Date.now() < deadline) {
+      for (const { id } of loops) {
+        const pass = (await treadle.passes(id)).at(-1)
+        if (pass && (await isNow(pass).catch(() => false))) return // Its sandbox may be gone just now.
+      }
+    }
+    assert.fail('The moment never came.')
+  }
+
+  async function killAndStart(): Promise<void> {
+    await treadle.stop('SIGKILL')
+    const alive = () => processesOf(treadle.state)
+    for (const until = Date.now() + orphanMsMax; alive().length > 0 && Date.now() < until; )
+      await sleep(100)
+    assert.deepEqual(alive(), [], `nothing lives on ${orphanMsMax} ms later`)
+    await treadle.start()
+  }
+
+  async function assertWhole(loops: readonly Loop[]): Promise<void> {
+    await assertAllDone(treadle, loops)
+    await assertAllBooked(treadle)
+    await assertSpent(treadle, loops)
+    await treadle.until(
+      `no leftovers but ${(await sandboxLeftovers(treadle)).join(' ')}`,
+      async () => (await sandboxLeftovers(treadle)).length === 0,
+      10_000,
+    )
+  }
+})
