@@ -38,6 +38,7 @@ export async function startAppliance(options: Options): Promise<Appliance> {
   await using starting = new AsyncDisposableStack()
   const state = prepareState(options.state, process.getuid!())
   starting.use(await holdState(state))
+  starting.defer(() => rmSync(state.run, { recursive: true, force: true }))
   const keys = loadKeys(state.folder('keys'))
   const readable = prepareReadable(join(state.path, 'readable'))
   const config = configOf(options, state, readable)

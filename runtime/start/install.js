@@ -1,6 +1,6 @@
 // Before `npm start` and `npm test`: installs what is missing, and nothing when all is there. Plain JavaScript for
 // Node 20, without packages: it runs before there are any. Progress goes to stderr, so that stdout stays the program's.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -24,6 +24,7 @@ if (!isInstalled()) {
     ['ci', ...omit],
     wantsDev ? 'all packages' : 'the packages it runs on',
   )
+  assertNodeRuns(node)
   // npm leaves out an optional package whose engine is newer than the Node it runs on: the pi agent asks for 22.
   // Node 26 has just come with the others, so npm runs again on that. Without pi all else works.
   if (!existsSync(join(root, 'node_modules/@earendil-works/pi-coding-agent'))) {
@@ -58,6 +59,19 @@ async function run(node, args, what) {
   if (code !== 0)
     throw new Error(`Installing ${what} failed (${code instanceof Error ? code.message : code}).`)
   say(`Installed ${what} in ${seconds()}.`)
+}
+
+/** The npm package holds the program alone; a bare system may lack a library that it loads. */
+function assertNodeRuns(node) {
+  const { status, stderr } = spawnSync(node, ['--version'], { encoding: 'utf8' })
+  if (status === 0) return
+  const isLibrary = /libatomic/.test(stderr ?? '')
+  say(
+    isLibrary
+      ? 'Node 26 needs libatomic.so.1, which this system lacks. Install it, then start again:\n  apt-get install libatomic1      (Fedora: dnf install libatomic)'
+      : `Node 26 does not run here: ${stderr}`,
+  )
+  process.exit(1)
 }
 
 function npm() {

@@ -7,6 +7,8 @@ export type Options = {
   state: string
   roles: RoleName[]
   environment: string
+  /** A YAML file of keys that win over the environment's. */
+  config?: string
   port?: number
   proxyPort?: number
   parallel?: number
@@ -25,6 +27,7 @@ export const usage = `Usage: npm start -- [options]
   --proxy-port=N       the LLM proxy, on 127.0.0.1 (default 7401; 0 = a free one)
   --parallel=N         passes at the same time (default 3)
   --environment=NAME   a folder of config/environments (default laptop)
+  --config=FILE        a YAML file of keys from config/defaults.yaml; flags win over it, it over the environment
   --database=URL       an existing PostgreSQL, by a superuser's URL, in place of the embedded one
   --no-demo            no rehearsal loops at the first start
   --json               one JSON object a line
@@ -35,6 +38,7 @@ Examples
   npm start
   npm start -- --state=/tmp/try --port=0 --proxy-port=0
   npm start --silent -- --json --no-demo
+  npm start -- --config=limits.yaml
 `
 
 export type ParsedOptions =
@@ -65,6 +69,7 @@ export function parseOptions(argv: string[], uid: number, environment: Environme
     environment: values.environment ?? 'laptop',
     json: values.json === true,
     demo: values['no-demo'] !== true,
+    ...defined('config', values.config),
     ...defined('port', number('port', 65_535)),
     ...defined('proxyPort', number('proxy-port', 65_535)),
     ...defined('parallel', number('parallel', 64)),
@@ -81,6 +86,7 @@ const flags = {
   'proxy-port': { type: 'string' },
   parallel: { type: 'string' },
   environment: { type: 'string' },
+  config: { type: 'string' },
   database: { type: 'string' },
   'log-level': { type: 'string' },
   'no-demo': { type: 'boolean' },

@@ -46,7 +46,10 @@ describe('a real agent with the rehearsal model', () => {
   /** A home of its own each time, as a fresh sandbox has. */
   async function runPass({ name, agent, folder, toFile }: Pass): Promise<number> {
     const loop = NewLoop.parse({ ...toDemoLoop(name, folder), agent })
-    const start = toAgentStart({ loop, wires, programs: { node: process.execPath, app } }, passMsMax)
+    const start = toAgentStart(
+      { loop, wires, programs: { node: process.execPath, app } },
+      passMsMax,
+    )
     const fill = (text: string) => text.replaceAll('{{origin}}', rehearsal.url)
     const home = mkdtempSync(join(work, 'home-'))
     for (const { path, content } of start.files) {
