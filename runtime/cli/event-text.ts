@@ -35,8 +35,14 @@ function passWords(pass: Pass, colours: Colours): string[] {
     pass.gates.map((gate) => toGateText(gate, colours)).join(' '),
     toTokensText(pass.usage),
     toUsdText(pass.costNanoUsd),
-    colours.dim(pass.next ?? pass.phase),
+    colours.dim(toNextText(pass)),
   ]
+}
+
+/** Why there is another pass; of an end the next line tells. */
+function toNextText({ next, phase, promised, reason }: Pass): string {
+  if (next !== 'again' || reason === null) return next ?? phase
+  return promised ? `promise refused: ${reason}` : reason
 }
 
 export function toGateText(gate: GateResult, colours: Colours): string {

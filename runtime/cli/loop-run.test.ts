@@ -73,7 +73,7 @@ describe('loop run', () => {
     const { stdout } = await runFile()
     assert.deepEqual(stdout.split('\n'), [
       'fix-login  starts at 1a2b3c4d  l-1',
-      'pass 1  1a2b3c4d  3 files  lint ✓ test ✗  12.3k tokens  $0.0421  again',
+      'pass 1  1a2b3c4d  3 files  lint ✓ test ✗  12.3k tokens  $0.0421  a gate is red',
       'done  All gates are green.',
       'result: branch treadle/fix-login-1 in /srv/app',
       '',

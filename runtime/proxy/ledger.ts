@@ -170,7 +170,10 @@ function createShipper(segments: Segments, open: Open, journal: string, db: Data
     shipped ??= await findStart()
     for (;;) {
       const { lines, next } = await segments.read(shipped, batchBytesMax)
-      if (lines.length === 0) return
+      if (lines.length === 0) {
+        shipped = next // Perhaps the beginning of a new segment, where nothing is to be shipped yet.
+        return
+      }
       await db.transaction(async (transaction) => {
         await transaction.query(upsertCalls(toRows(lines)))
         await transaction.query(moveShipped(journal, next))

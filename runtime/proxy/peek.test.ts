@@ -9,7 +9,12 @@ describe('peek', () => {
   for (const [title, text, model, stream] of [
     ['the plain case', '{"model":"m","stream":true}', 'm', true],
     ['space everywhere', ' \n{ "stream" : false , "model" : "m" } \r\n', 'm', false],
-    ['a model after nested ones', '{"a":{"model":"x","b":[{"model":"y"}]},"model":"m"}', 'm', false],
+    [
+      'a model after nested ones',
+      '{"a":{"model":"x","b":[{"model":"y"}]},"model":"m"}',
+      'm',
+      false,
+    ],
     ['brackets and quotes inside strings', '{"a":"}]\\"{","model":"m"}', 'm', false],
     ['an escaped key', '{"mod\\u0065l":"m"}', 'm', false],
     ['an escaped value', '{"model":"a\\/b\\u00e9"}', 'a/bé', false],
@@ -41,11 +46,19 @@ describe('peek', () => {
 
   test('agrees with JSON.parse on any object', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string({ minLength: 1, maxLength: 50 }), fc.boolean(), (rest, model, stream) => {
-        fc.pre(Object.keys(rest).every((key) => !['model', 'stream'].includes(key.toLowerCase())))
-        const text = JSON.stringify({ ...rest, model, stream }, null, 1)
-        assert.deepEqual(at(text), { model: (JSON.parse(text) as { model: string }).model, stream })
-      }),
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.string({ minLength: 1, maxLength: 50 }),
+        fc.boolean(),
+        (rest, model, stream) => {
+          fc.pre(Object.keys(rest).every((key) => !['model', 'stream'].includes(key.toLowerCase())))
+          const text = JSON.stringify({ ...rest, model, stream }, null, 1)
+          assert.deepEqual(at(text), {
+            model: (JSON.parse(text) as { model: string }).model,
+            stream,
+          })
+        },
+      ),
     )
   })
 })

@@ -12,7 +12,8 @@ describe('segments', () => {
   })
   afterEach(() => rmSync(folder, { recursive: true }))
 
-  const open = (segmentBytesMax = 40) => openSegments({ folder, name: 'x', segmentBytesMax, syncMs: 1 })
+  const open = (segmentBytesMax = 40) =>
+    openSegments({ folder, name: 'x', segmentBytesMax, syncMs: 1 })
   const readAll = async (segments: Segments, from: Position = segments.start(), bytesMax = 16) => {
     const all: string[] = []
     for (let at = from; ; ) {

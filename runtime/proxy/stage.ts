@@ -114,6 +114,8 @@ type StageOptions = {
   now?: () => Date
   /** Where the other roles answer, when not on this stage. */
   peersUrl?: URL
+  /** The role's folder, where another process is to go on with it. */
+  folder?: string
 }
 
 /** A started proxy with its surroundings. `restart` ends it and starts another on the same folder. */
@@ -121,6 +123,7 @@ export async function startStage({
   postgres,
   config: overrides = {},
   peersUrl,
+  folder,
   ...more
 }: StageOptions) {
   const owned = new AsyncDisposableStack()
@@ -133,7 +136,8 @@ export async function startStage({
     ['auth', url],
     ['threads', url],
   ] as const)
-  const deps = owned.use(await createTestDeps('proxy', { postgres, urls: new Map(urls), ...more }))
+  const made = owned.use(await createTestDeps('proxy', { postgres, urls: new Map(urls), ...more }))
+  const deps = { ...made, folder: folder ?? made.folder }
   const config = stageConfig(scratch, overrides)
   let role: ProxyRole = await startProxy(config, deps)
   owned.defer(() => role[Symbol.asyncDispose]())

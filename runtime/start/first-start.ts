@@ -1,12 +1,13 @@
 // The first start's three rehearsal loops, and the words before and after them.
 import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Loop } from '../spool/api.ts'
 import type { Appliance } from './appliance.ts'
 import { createDemoTask, type DemoName, demoNames, toDemoLoop } from './demo/demo.ts'
 import type { Report } from './report.ts'
-import { writePrivate } from './state.ts'
+import { defaultStateFolder, writePrivate } from './state.ts'
 import { type Client, createOwnerClient } from './watch.ts'
 
 /** Shown once a state folder. Answers when the loops are over, or when stopped. */
@@ -64,13 +65,17 @@ A loop is done when the agent promised so, no plan item is open, and every gate 
 const nextTime = `Waiting for loops: npx --no-install treadle loop run LOOP.yaml   (treadle --help tells the rest)
 `
 
-const whatNext = (state: string) => `
+function whatNext(state: string): string {
+  const isDefault = state === defaultStateFolder(process.getuid!(), { HOME: homedir() })
+  const treadle = `npx --no-install treadle${isDefault ? '' : ` --state ${state}`}`
+  return `
 The three loops are over. Look at what they left:
   git -C ${join(state, 'demo/fix-adder')} log --oneline --all --graph
-  npx --no-install treadle loop list
-  npx --no-install treadle thread search "failing test"
+  ${treadle} loop list
+  ${treadle} thread search "failing test"
 
 Then your own repository, with a key of yours:
-  npx --no-install treadle provider add anthropic --kind anthropic --key-file KEY.txt --models claude-sonnet-4-5
-  npx --no-install treadle loop run --help     (shows a loop file to start from)
+  ${treadle} provider add anthropic --kind anthropic --key-file KEY.txt --models claude-sonnet-4-5
+  ${treadle} loop run LOOP.yaml     (README.md has a loop file to start from)
 `
+}

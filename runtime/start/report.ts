@@ -77,7 +77,11 @@ export function createTextReport(write: Write): Report {
     say: write,
     seen({ loop, event }) {
       const name = pico.cyan(loop.name.padEnd(nameWidth))
-      const lines = toEventLines(toPrintableDeep(event), loop.isRehearsal, pico)
+      // Its name is before the line already.
+      const lines =
+        event.event === 'started'
+          ? [`${agentName(loop.spec.agent)} on ${loop.spec.model}  ${pico.dim(loop.id)}`]
+          : toEventLines(toPrintableDeep(event), loop.isRehearsal, pico)
       for (const line of lines) write(`${name}  ${line}`)
     },
   }
@@ -85,3 +89,6 @@ export function createTextReport(write: Write): Report {
 
 const whereMissing = 'not started here, and no URL under `peers` in the configuration'
 const nameWidth = 16 // Most names; a longer one only shifts its own line.
+
+const agentName = (agent: Seen['loop']['spec']['agent']) =>
+  typeof agent === 'string' ? agent : toPrintableDeep(agent.command[0]!)

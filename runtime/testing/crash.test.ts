@@ -18,8 +18,8 @@ describe('a Treadle that is killed', () => {
   after(() => treadle[Symbol.asyncDispose]())
 
   const moments: Record<string, (pass: Pass) => Promise<boolean>> = {
-    'while agents work': async ({ phase, usage }) => phase === 'agent' && usage.inputTokens > 0,
-    'while the work is brought in': isBroughtIn,
+    'while agents work': (pass) => isAgent(pass, 'running'),
+    'while the work is brought in': (pass) => isAgent(pass, 'ended'),
     'while gates run': async ({ phase }) => phase === 'gates',
   }
   for (const [when, isNow] of Object.entries(moments)) {
@@ -40,11 +40,11 @@ describe('a Treadle that is killed', () => {
     await assertWhole(loops)
   })
 
-  /** The agent has ended, and its commit is not stored yet. */
-  async function isBroughtIn({ phase, sandbox }: Pass): Promise<boolean> {
+  /** Where the agent has ended, the pass's commit is not stored yet. */
+  async function isAgent({ phase, sandbox }: Pass, state: AgentState['state']): Promise<boolean> {
     if (phase !== 'agent' || !sandbox) return false
     const agent = await treadle.client.get<AgentState>(`/api/sandboxes/${sandbox}/agent`)
-    return agent.state === 'ended'
+    return agent.state === state
   }
 
   async function moment(loops: readonly Loop[], isNow: (pass: Pass) => Promise<boolean>) {

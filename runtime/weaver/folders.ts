@@ -32,7 +32,7 @@ function makeFolder(
   if (owner) chownSync(path, owner.uid, owner.gid)
 }
 
-const removeMsMax = 120_000 // A million files take about 20 s.
+const removeMsMax = 120_000 // As many files as a sandbox may have, on a slow disk.
 
 /**
  * Removes a folder that a sandbox wrote to: unreadable folders, trees deeper than a path may be
@@ -54,12 +54,12 @@ export async function removeFolder(path: string): Promise<void> {
 
 export type DiskUse = { bytes: number; files: number }
 
-const measureMsMax = 10_000
+const measureMsMax = 60_000
 const textBytesMax = 1024 * 1024 // du complains a line for each folder that it can't read.
 
 /**
- * Blocks and names in use, as du(1) counts them. Null where the walk took too long: that is told
- * apart from "little".
+ * Blocks and names in use, as du(1) counts them. What can't be counted in time is infinite: nobody
+ * gets past a limit by being slow to count. Null where du itself failed.
  */
 export async function measureFolder(path: string): Promise<DiskUse | null> {
   const [blocks, names] = await Promise.all([
@@ -77,7 +77,8 @@ async function readDu(argv: readonly string[]): Promise<number | null> {
     // It ends with 1 where files vanish under it, or can't be read, and still tells what it saw.
     const { killed, stdout } = error as { killed?: boolean; stdout?: string }
     const seen = Number.parseInt(stdout ?? '', 10)
-    return killed || Number.isNaN(seen) ? null : seen
+    if (killed) return Number.POSITIVE_INFINITY
+    return Number.isNaN(seen) ? null : seen
   }
 }
 

@@ -21,11 +21,10 @@ export const startWatch = (deps: Deps): AsyncDisposable =>
 export const startSweep = (deps: Deps): AsyncDisposable =>
   startRepeating(() => sweep(deps), sweepMs, deps.log)
 
-/** One after the other: watching many sandboxes must not take the machine from them. */
 async function watch(deps: Deps): Promise<void> {
   const { config, sandboxes } = deps
   const watched = sandboxes.all().filter(({ watched, ending }) => watched && !ending)
-  for (const entry of watched) await look(entry.watched!, config)
+  for (const entry of watched) look(entry.watched!, config)
   for (const entry of watched) await hold(deps, entry)
   if (watched.length > 0) await holdReserve(deps, watched)
 }

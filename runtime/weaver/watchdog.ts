@@ -51,6 +51,7 @@ export type Watched = {
   folder: string
   version: 1 | 2
   figures: Figures
+  /** When the next walk may begin, by `performance.now()`. */
   diskDueAt: number
 }
 
@@ -72,20 +73,29 @@ export function isCrowded(before: Figures, now: Figures, { processesMax }: Limit
   return now.refusedForks > (before.refusedForks ?? 0)
 }
 
-// A large workspace is walked less often, so that watching costs at most a tenth of one core.
-const restPerWalk = 9
-
-/** One look at everything. The disk is left out while its last walk is still being rested from. */
-export async function look(watched: Watched, limits: Limits): Promise<void> {
+/** What the kernel counts, at once; the walk over the disk goes on by itself, and tells when done. */
+export function look(watched: Watched, limits: Limits): void {
   const before = watched.figures
   const seen = lookAtProcesses(watched)
   const crowdedLooks = isCrowded(before, seen, limits) ? before.crowdedLooks + 1 : 0
   watched.figures = { ...seen, crowdedLooks }
+  void walk(watched)
+}
+
+// A large workspace is walked less often: one sandbox's walks take a tenth of the time.
+const restPerWalk = 9
+// A sandbox that is slow to walk holds up no other one, and many do not take the machine.
+const walksMax = 4
+let walks = 0
+
+async function walk(watched: Watched): Promise<void> {
+  if (walks >= walksMax || performance.now() < watched.diskDueAt) return
   const startedAt = performance.now()
-  if (startedAt < watched.diskDueAt) return
+  watched.diskDueAt = Number.POSITIVE_INFINITY // Until this walk is done.
+  walks += 1
   const disk = await measureFolder(watched.folder)
-  // A walk that takes too long says nothing; what was known stays, and the reserve of the whole
-  // disk holds.
-  if (disk) watched.figures.disk = disk
+  walks -= 1
+  // Without an answer what was known stays, and the reserve of the whole disk holds.
+  if (disk) watched.figures = { ...watched.figures, disk }
   watched.diskDueAt = performance.now() + restPerWalk * (performance.now() - startedAt)
 }

@@ -7,9 +7,19 @@ import type { Answer } from './answer.ts'
 import { AnswerReader } from './reader.ts'
 
 const sse = (events: unknown[], end = '\n') =>
-  events.map((event) => `event: x${end}data: ${typeof event === 'string' ? event : JSON.stringify(event)}${end}${end}`).join('')
+  events
+    .map(
+      (event) =>
+        `event: x${end}data: ${typeof event === 'string' ? event : JSON.stringify(event)}${end}${end}`,
+    )
+    .join('')
 
-const read = (wire: Wire, chunks: Buffer[], contentType = 'text/event-stream', contentEncoding?: string) =>
+const read = (
+  wire: Wire,
+  chunks: Buffer[],
+  contentType = 'text/event-stream',
+  contentEncoding?: string,
+) =>
   new Promise<Answer>((onRead) => {
     const reader = new AnswerReader({ wire, contentType, contentEncoding, onRead })
     for (const chunk of chunks) reader.push(chunk)
@@ -17,85 +27,293 @@ const read = (wire: Wire, chunks: Buffer[], contentType = 'text/event-stream', c
   })
 
 const pieces = (bytes: Buffer, size: number) =>
-  Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+  Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+    bytes.subarray(i * size, (i + 1) * size),
+  )
 
 const toFacts = (answer: Answer) => {
   const { text, toolCalls, stopReason, error, isUsageFinal } = answer
   return { usage: answer.usage(), text, toolCalls, stopReason, error, isUsageFinal }
 }
 
-const start = (usage: object) => ({ type: 'message_start', message: { id: 'm', content: [], usage } })
-const delta = (usage: object, stop_reason = 'end_turn') => ({ type: 'message_delta', delta: { stop_reason }, usage })
-const text = (words: string) => ({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: words } })
+const start = (usage: object) => ({
+  type: 'message_start',
+  message: { id: 'm', content: [], usage },
+})
+const delta = (usage: object, stop_reason = 'end_turn') => ({
+  type: 'message_delta',
+  delta: { stop_reason },
+  usage,
+})
+const text = (words: string) => ({
+  type: 'content_block_delta',
+  index: 0,
+  delta: { type: 'text_delta', text: words },
+})
 const tool = [
-  { type: 'content_block_start', index: 1, content_block: { type: 'tool_use', id: 't1', name: 'bash', input: {} } },
-  { type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json: '{"command":' } },
-  { type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json: '"ls"}' } },
+  {
+    type: 'content_block_start',
+    index: 1,
+    content_block: { type: 'tool_use', id: 't1', name: 'bash', input: {} },
+  },
+  {
+    type: 'content_block_delta',
+    index: 1,
+    delta: { type: 'input_json_delta', partial_json: '{"command":' },
+  },
+  {
+    type: 'content_block_delta',
+    index: 1,
+    delta: { type: 'input_json_delta', partial_json: '"ls"}' },
+  },
 ]
-const chunk = (more: object, choice: object = {}) => ({ object: 'chat.completion.chunk', choices: [{ index: 0, delta: {}, ...choice }], ...more })
-const closing = (type: string, more: object) => ({ type: `response.${type}`, response: { id: 'r', ...more } })
+const chunk = (more: object, choice: object = {}) => ({
+  object: 'chat.completion.chunk',
+  choices: [{ index: 0, delta: {}, ...choice }],
+  ...more,
+})
+const closing = (type: string, more: object) => ({
+  type: `response.${type}`,
+  response: { id: 'r', ...more },
+})
 const message = { type: 'message', id: 'i1', content: [{ type: 'output_text', text: 'héllo' }] }
-const call = { type: 'function_call', id: 'i2', call_id: 'c1', name: 'exec', arguments: '{"cmd":"ls"}' }
-const usage = (inputTokens: number, cachedTokens: number, cacheWriteTokens: number, outputTokens: number) => ({
-  inputTokens, cachedTokens, cacheWriteTokens, outputTokens,
+const call = {
+  type: 'function_call',
+  id: 'i2',
+  call_id: 'c1',
+  name: 'exec',
+  arguments: '{"cmd":"ls"}',
+}
+const usage = (
+  inputTokens: number,
+  cachedTokens: number,
+  cacheWriteTokens: number,
+  outputTokens: number,
+) => ({
+  inputTokens,
+  cachedTokens,
+  cacheWriteTokens,
+  outputTokens,
 })
 const bash = { id: 't1', name: 'bash', input: '{"command":"ls"}' }
 
 const streams: [string, Wire, unknown[], Partial<ReturnType<typeof toFacts>>][] = [
-  ['Messages: cached tokens come on top of input_tokens', 'messages',
-    [start({ input_tokens: 10, cache_read_input_tokens: 100, cache_creation_input_tokens: 20, output_tokens: 1 }), text('héllo 👋'), delta({ output_tokens: 7 })],
-    { usage: usage(130, 100, 20, 7), text: 'héllo 👋', stopReason: 'end_turn', isUsageFinal: true }],
-  ['Messages: message_delta restates, field by field', 'messages',
-    [start({ input_tokens: 0, output_tokens: 0 }), delta({ input_tokens: 50, output_tokens: 3 }), delta({ output_tokens: 9, cache_read_input_tokens: 4 })],
-    { usage: usage(54, 4, 0, 9), isUsageFinal: true }],
-  ['Messages: nulls in message_delta leave what was known', 'messages',
-    [start({ input_tokens: 10, cache_read_input_tokens: 5, output_tokens: 1 }), delta({ input_tokens: null, cache_read_input_tokens: null, output_tokens: 2 })],
-    { usage: usage(15, 5, 0, 2) }],
-  ['Messages: the split of cache writes counts only without their total', 'messages',
-    [start({ input_tokens: 1, cache_creation: { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4 }, output_tokens: 1 }), delta({ output_tokens: 1 })],
-    { usage: usage(8, 0, 7, 1) }],
-  ['Messages: the total of cache writes wins over the split', 'messages',
-    [start({ input_tokens: 1, cache_creation_input_tokens: 9, cache_creation: { ephemeral_5m_input_tokens: 3 }, output_tokens: 1 }), delta({ output_tokens: 1 })],
-    { usage: usage(10, 0, 9, 1) }],
-  ['Messages: tool calls are put together', 'messages',
-    [start({ input_tokens: 1, output_tokens: 1 }), text('a'), ...tool, delta({ output_tokens: 5 }, 'tool_use')],
-    { toolCalls: [bash], stopReason: 'tool_use' }],
-  ['Messages: an error inside the stream is kept', 'messages',
-    [start({ input_tokens: 3, output_tokens: 1 }), { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }],
-    { error: 'Overloaded', isUsageFinal: false, usage: usage(3, 0, 0, 1) }],
-  ['Messages: pings and unknown events change nothing', 'messages',
-    [start({ input_tokens: 2, output_tokens: 1 }), { type: 'ping' }, { type: 'new_thing', usage: { input_tokens: 99 } }, 'no json', delta({ output_tokens: 1 })],
-    { usage: usage(2, 0, 0, 1), isUsageFinal: true }],
-  ['chat: usage comes in a chunk without choices', 'chat',
-    [chunk({}, { delta: { content: 'he' } }), chunk({ usage: null }, { delta: { content: 'llo' }, finish_reason: 'stop' }),
-      { choices: [], usage: { prompt_tokens: 20, completion_tokens: 5, prompt_tokens_details: { cached_tokens: 8 } } }, '[DONE]'],
-    { usage: usage(20, 8, 0, 5), text: 'hello', stopReason: 'stop', isUsageFinal: true }],
-  ['chat: usage repeated in each chunk counts once', 'chat',
-    [chunk({ usage: { prompt_tokens: 20, completion_tokens: 1 } }), chunk({ usage: { prompt_tokens: 20, completion_tokens: 2 } })],
-    { usage: usage(20, 0, 0, 2) }],
-  ['chat: without usage nothing is final', 'chat', [chunk({}, { delta: { content: 'x' }, finish_reason: 'stop' }), '[DONE]'],
-    { isUsageFinal: false, text: 'x' }],
-  ['chat: two tool calls are kept apart by their index', 'chat',
-    [chunk({}, { delta: { tool_calls: [{ index: 0, id: 't1', function: { name: 'bash', arguments: '' } }, { index: 1, id: 't2', function: { name: 'read', arguments: '{}' } }] } }),
-      chunk({}, { delta: { tool_calls: [{ index: 0, function: { arguments: '{"command":"ls"}' } }] }, finish_reason: 'tool_calls' })],
-    { toolCalls: [bash, { id: 't2', name: 'read', input: '{}' }], stopReason: 'tool_calls' }],
-  ['Responses: the finished item wins over its deltas', 'responses',
-    [{ type: 'response.output_text.delta', item_id: 'i1', delta: 'hél' }, { type: 'response.output_item.done', output_index: 0, item: message },
+  [
+    'Messages: cached tokens come on top of input_tokens',
+    'messages',
+    [
+      start({
+        input_tokens: 10,
+        cache_read_input_tokens: 100,
+        cache_creation_input_tokens: 20,
+        output_tokens: 1,
+      }),
+      text('héllo 👋'),
+      delta({ output_tokens: 7 }),
+    ],
+    { usage: usage(130, 100, 20, 7), text: 'héllo 👋', stopReason: 'end_turn', isUsageFinal: true },
+  ],
+  [
+    'Messages: message_delta restates, field by field',
+    'messages',
+    [
+      start({ input_tokens: 0, output_tokens: 0 }),
+      delta({ input_tokens: 50, output_tokens: 3 }),
+      delta({ output_tokens: 9, cache_read_input_tokens: 4 }),
+    ],
+    { usage: usage(54, 4, 0, 9), isUsageFinal: true },
+  ],
+  [
+    'Messages: nulls in message_delta leave what was known',
+    'messages',
+    [
+      start({ input_tokens: 10, cache_read_input_tokens: 5, output_tokens: 1 }),
+      delta({ input_tokens: null, cache_read_input_tokens: null, output_tokens: 2 }),
+    ],
+    { usage: usage(15, 5, 0, 2) },
+  ],
+  [
+    'Messages: the split of cache writes counts only without their total',
+    'messages',
+    [
+      start({
+        input_tokens: 1,
+        cache_creation: { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4 },
+        output_tokens: 1,
+      }),
+      delta({ output_tokens: 1 }),
+    ],
+    { usage: usage(8, 0, 7, 1) },
+  ],
+  [
+    'Messages: the total of cache writes wins over the split',
+    'messages',
+    [
+      start({
+        input_tokens: 1,
+        cache_creation_input_tokens: 9,
+        cache_creation: { ephemeral_5m_input_tokens: 3 },
+        output_tokens: 1,
+      }),
+      delta({ output_tokens: 1 }),
+    ],
+    { usage: usage(10, 0, 9, 1) },
+  ],
+  [
+    'Messages: tool calls are put together',
+    'messages',
+    [
+      start({ input_tokens: 1, output_tokens: 1 }),
+      text('a'),
+      ...tool,
+      delta({ output_tokens: 5 }, 'tool_use'),
+    ],
+    { toolCalls: [bash], stopReason: 'tool_use' },
+  ],
+  [
+    'Messages: an error inside the stream is kept',
+    'messages',
+    [
+      start({ input_tokens: 3, output_tokens: 1 }),
+      { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } },
+    ],
+    { error: 'Overloaded', isUsageFinal: false, usage: usage(3, 0, 0, 1) },
+  ],
+  [
+    'Messages: pings and unknown events change nothing',
+    'messages',
+    [
+      start({ input_tokens: 2, output_tokens: 1 }),
+      { type: 'ping' },
+      { type: 'new_thing', usage: { input_tokens: 99 } },
+      'no json',
+      delta({ output_tokens: 1 }),
+    ],
+    { usage: usage(2, 0, 0, 1), isUsageFinal: true },
+  ],
+  [
+    'chat: usage comes in a chunk without choices',
+    'chat',
+    [
+      chunk({}, { delta: { content: 'he' } }),
+      chunk({ usage: null }, { delta: { content: 'llo' }, finish_reason: 'stop' }),
+      {
+        choices: [],
+        usage: {
+          prompt_tokens: 20,
+          completion_tokens: 5,
+          prompt_tokens_details: { cached_tokens: 8 },
+        },
+      },
+      '[DONE]',
+    ],
+    { usage: usage(20, 8, 0, 5), text: 'hello', stopReason: 'stop', isUsageFinal: true },
+  ],
+  [
+    'chat: usage repeated in each chunk counts once',
+    'chat',
+    [
+      chunk({ usage: { prompt_tokens: 20, completion_tokens: 1 } }),
+      chunk({ usage: { prompt_tokens: 20, completion_tokens: 2 } }),
+    ],
+    { usage: usage(20, 0, 0, 2) },
+  ],
+  [
+    'chat: without usage nothing is final',
+    'chat',
+    [chunk({}, { delta: { content: 'x' }, finish_reason: 'stop' }), '[DONE]'],
+    { isUsageFinal: false, text: 'x' },
+  ],
+  [
+    'chat: two tool calls are kept apart by their index',
+    'chat',
+    [
+      chunk(
+        {},
+        {
+          delta: {
+            tool_calls: [
+              { index: 0, id: 't1', function: { name: 'bash', arguments: '' } },
+              { index: 1, id: 't2', function: { name: 'read', arguments: '{}' } },
+            ],
+          },
+        },
+      ),
+      chunk(
+        {},
+        {
+          delta: { tool_calls: [{ index: 0, function: { arguments: '{"command":"ls"}' } }] },
+          finish_reason: 'tool_calls',
+        },
+      ),
+    ],
+    { toolCalls: [bash, { id: 't2', name: 'read', input: '{}' }], stopReason: 'tool_calls' },
+  ],
+  [
+    'Responses: the finished item wins over its deltas',
+    'responses',
+    [
+      { type: 'response.output_text.delta', item_id: 'i1', delta: 'hél' },
+      { type: 'response.output_item.done', output_index: 0, item: message },
       { type: 'response.output_item.done', output_index: 1, item: call },
-      closing('completed', { status: 'completed', output: [message, call], usage: { input_tokens: 30, input_tokens_details: { cached_tokens: 6 }, output_tokens: 4 } })],
-    { usage: usage(30, 6, 0, 4), text: 'héllo', toolCalls: [{ id: 'c1', name: 'exec', input: '{"cmd":"ls"}' }], stopReason: 'completed', isUsageFinal: true }],
-  ['Responses: a custom tool has free text', 'responses',
-    [{ type: 'response.output_item.done', item: { type: 'custom_tool_call', call_id: 'c', name: 'apply_patch', input: '*** Begin' } }],
-    { toolCalls: [{ id: 'c', name: 'apply_patch', input: '*** Begin' }], isUsageFinal: false }],
-  ['Responses: deltas stand for an item that was cut', 'responses',
-    [{ type: 'response.output_text.delta', item_id: 'i1', delta: 'par' }, { type: 'response.output_text.delta', item_id: 'i1', delta: 'tial' }],
-    { text: 'partial', isUsageFinal: false }],
-  ['Responses: a failure keeps its message', 'responses',
-    [closing('failed', { status: 'failed', error: { code: 'server_error', message: 'It broke' }, usage: null })],
-    { error: 'It broke', stopReason: 'failed', isUsageFinal: false }],
-  ['Responses: an incomplete answer says why', 'responses',
-    [closing('incomplete', { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, usage: { input_tokens: 1, output_tokens: 2 } })],
-    { stopReason: 'max_output_tokens', usage: usage(1, 0, 0, 2), isUsageFinal: true }],
+      closing('completed', {
+        status: 'completed',
+        output: [message, call],
+        usage: { input_tokens: 30, input_tokens_details: { cached_tokens: 6 }, output_tokens: 4 },
+      }),
+    ],
+    {
+      usage: usage(30, 6, 0, 4),
+      text: 'héllo',
+      toolCalls: [{ id: 'c1', name: 'exec', input: '{"cmd":"ls"}' }],
+      stopReason: 'completed',
+      isUsageFinal: true,
+    },
+  ],
+  [
+    'Responses: a custom tool has free text',
+    'responses',
+    [
+      {
+        type: 'response.output_item.done',
+        item: { type: 'custom_tool_call', call_id: 'c', name: 'apply_patch', input: '*** Begin' },
+      },
+    ],
+    { toolCalls: [{ id: 'c', name: 'apply_patch', input: '*** Begin' }], isUsageFinal: false },
+  ],
+  [
+    'Responses: deltas stand for an item that was cut',
+    'responses',
+    [
+      { type: 'response.output_text.delta', item_id: 'i1', delta: 'par' },
+      { type: 'response.output_text.delta', item_id: 'i1', delta: 'tial' },
+    ],
+    { text: 'partial', isUsageFinal: false },
+  ],
+  [
+    'Responses: a failure keeps its message',
+    'responses',
+    [
+      closing('failed', {
+        status: 'failed',
+        error: { code: 'server_error', message: 'It broke' },
+        usage: null,
+      }),
+    ],
+    { error: 'It broke', stopReason: 'failed', isUsageFinal: false },
+  ],
+  [
+    'Responses: an incomplete answer says why',
+    'responses',
+    [
+      closing('incomplete', {
+        status: 'incomplete',
+        incomplete_details: { reason: 'max_output_tokens' },
+        usage: { input_tokens: 1, output_tokens: 2 },
+      }),
+    ],
+    { stopReason: 'max_output_tokens', usage: usage(1, 0, 0, 2), isUsageFinal: true },
+  ],
 ]
 
 describe('reading a stream', () => {
@@ -106,64 +324,163 @@ describe('reading a stream', () => {
       for (const [key, value] of Object.entries(expected)) {
         assert.deepEqual(facts[key as keyof typeof facts], value, key)
       }
-      for (const size of [1, 7, 64]) assert.deepEqual(toFacts(await read(wire, pieces(bytes, size))), facts)
+      for (const size of [1, 7, 64])
+        assert.deepEqual(toFacts(await read(wire, pieces(bytes, size))), facts)
       const crlf = Buffer.from(sse(events, '\r\n'))
       assert.deepEqual(toFacts(await read(wire, pieces(crlf, 5))), facts)
       assert.deepEqual(toFacts(await read(wire, [Buffer.from(sse(events).trimEnd())])), facts)
-      for (const [encoding, encode] of Object.entries({ gzip: gzipSync, br: brotliCompressSync, zstd: zstdCompressSync, deflate: deflateSync })) {
-        assert.deepEqual(toFacts(await read(wire, pieces(encode(bytes), 3), 'text/event-stream; charset=utf-8', encoding)), facts, encoding)
+      for (const [encoding, encode] of Object.entries({
+        gzip: gzipSync,
+        br: brotliCompressSync,
+        zstd: zstdCompressSync,
+        deflate: deflateSync,
+      })) {
+        assert.deepEqual(
+          toFacts(
+            await read(
+              wire,
+              pieces(encode(bytes), 3),
+              'text/event-stream; charset=utf-8',
+              encoding,
+            ),
+          ),
+          facts,
+          encoding,
+        )
       }
     })
   }
 
   test('a compressed stream that is cut is read as far as it came', async () => {
-    const bytes = gzipSync(sse([start({ input_tokens: 5, output_tokens: 1 }), text('x'.repeat(10_000)), delta({ output_tokens: 3 })]), { level: 0 })
-    const answer = await read('messages', [bytes.subarray(0, bytes.length - 200)], 'text/event-stream', 'gzip')
+    const bytes = gzipSync(
+      sse([
+        start({ input_tokens: 5, output_tokens: 1 }),
+        text('x'.repeat(10_000)),
+        delta({ output_tokens: 3 }),
+      ]),
+      { level: 0 },
+    )
+    const answer = await read(
+      'messages',
+      [bytes.subarray(0, bytes.length - 200)],
+      'text/event-stream',
+      'gzip',
+    )
     assert.equal(answer.usage().inputTokens, 5)
     assert.equal(answer.isUsageFinal, false)
   })
 
   test('an encoding nobody knows leaves the answer unread, and ends', async () => {
-    assert.equal((await read('messages', [Buffer.from('x')], 'text/event-stream', 'rot13')).isUsageFinal, false)
+    assert.equal(
+      (await read('messages', [Buffer.from('x')], 'text/event-stream', 'rot13')).isUsageFinal,
+      false,
+    )
   })
 
   test('bytes that are no gzip leave the answer unread, and end', async () => {
-    assert.equal((await read('chat', [Buffer.from('not gzip at all')], 'application/json', 'gzip')).isUsageFinal, false)
+    assert.equal(
+      (await read('chat', [Buffer.from('not gzip at all')], 'application/json', 'gzip'))
+        .isUsageFinal,
+      false,
+    )
   })
 
   test('no bytes whatever break a reader', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom('messages', 'chat', 'responses'), fc.jsonValue(), fc.boolean(), async (wire, value, isStream) => {
-        const body = isStream ? sse([value]) : JSON.stringify(value)
-        const { inputTokens, cachedTokens } = (await read(wire, [Buffer.from(body)], isStream ? 'text/event-stream' : 'application/json')).usage()
-        assert.ok(inputTokens >= cachedTokens)
-      }),
+      fc.asyncProperty(
+        fc.constantFrom('messages', 'chat', 'responses'),
+        fc.jsonValue(),
+        fc.boolean(),
+        async (wire, value, isStream) => {
+          const body = isStream ? sse([value]) : JSON.stringify(value)
+          const { inputTokens, cachedTokens } = (
+            await read(
+              wire,
+              [Buffer.from(body)],
+              isStream ? 'text/event-stream' : 'application/json',
+            )
+          ).usage()
+          assert.ok(inputTokens >= cachedTokens)
+        },
+      ),
     )
   })
 })
 
 describe('reading a whole answer', () => {
   const wholes: [Wire, unknown, Partial<ReturnType<typeof toFacts>>][] = [
-    ['messages',
-      { type: 'message', content: [{ type: 'thinking', thinking: 'hm' }, { type: 'text', text: 'a' }, { type: 'tool_use', id: 't1', name: 'bash', input: { command: 'ls' } }],
-        stop_reason: 'tool_use', usage: { input_tokens: 3, cache_read_input_tokens: 2, output_tokens: 4 } },
-      { usage: usage(5, 2, 0, 4), text: 'a', toolCalls: [bash], stopReason: 'tool_use', isUsageFinal: true }],
-    ['chat',
-      { choices: [{ message: { content: 'a', tool_calls: [{ id: 't1', function: { name: 'bash', arguments: '{"command":"ls"}' } }] }, finish_reason: 'tool_calls' }],
-        usage: { prompt_tokens: 9, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 3 } } },
-      { usage: usage(9, 3, 0, 1), text: 'a', toolCalls: [bash], stopReason: 'tool_calls', isUsageFinal: true }],
-    ['responses',
-      { status: 'completed', output: [message, call], usage: { input_tokens: 9, output_tokens: 1 } },
-      { usage: usage(9, 0, 0, 1), text: 'héllo', stopReason: 'completed', isUsageFinal: true }],
-    ['messages', { type: 'error', error: { type: 'x', message: 'no' } }, { error: 'no', isUsageFinal: false }],
+    [
+      'messages',
+      {
+        type: 'message',
+        content: [
+          { type: 'thinking', thinking: 'hm' },
+          { type: 'text', text: 'a' },
+          { type: 'tool_use', id: 't1', name: 'bash', input: { command: 'ls' } },
+        ],
+        stop_reason: 'tool_use',
+        usage: { input_tokens: 3, cache_read_input_tokens: 2, output_tokens: 4 },
+      },
+      {
+        usage: usage(5, 2, 0, 4),
+        text: 'a',
+        toolCalls: [bash],
+        stopReason: 'tool_use',
+        isUsageFinal: true,
+      },
+    ],
+    [
+      'chat',
+      {
+        choices: [
+          {
+            message: {
+              content: 'a',
+              tool_calls: [{ id: 't1', function: { name: 'bash', arguments: '{"command":"ls"}' } }],
+            },
+            finish_reason: 'tool_calls',
+          },
+        ],
+        usage: {
+          prompt_tokens: 9,
+          completion_tokens: 1,
+          prompt_tokens_details: { cached_tokens: 3 },
+        },
+      },
+      {
+        usage: usage(9, 3, 0, 1),
+        text: 'a',
+        toolCalls: [bash],
+        stopReason: 'tool_calls',
+        isUsageFinal: true,
+      },
+    ],
+    [
+      'responses',
+      {
+        status: 'completed',
+        output: [message, call],
+        usage: { input_tokens: 9, output_tokens: 1 },
+      },
+      { usage: usage(9, 0, 0, 1), text: 'héllo', stopReason: 'completed', isUsageFinal: true },
+    ],
+    [
+      'messages',
+      { type: 'error', error: { type: 'x', message: 'no' } },
+      { error: 'no', isUsageFinal: false },
+    ],
     ['chat', { error: { message: 'no' } }, { error: 'no', isUsageFinal: false }],
   ]
   for (const [index, [wire, body, expected]] of wholes.entries()) {
     test(`${wire}, case ${index + 1}, plain and gzip`, async () => {
       const bytes = Buffer.from(JSON.stringify(body))
-      for (const [sent, encoding] of [[bytes, undefined], [gzipSync(bytes), 'gzip']] as const) {
+      for (const [sent, encoding] of [
+        [bytes, undefined],
+        [gzipSync(bytes), 'gzip'],
+      ] as const) {
         const facts = toFacts(await read(wire, pieces(sent, 11), 'application/json', encoding))
-        for (const [key, value] of Object.entries(expected)) assert.deepEqual(facts[key as keyof typeof facts], value, key)
+        for (const [key, value] of Object.entries(expected))
+          assert.deepEqual(facts[key as keyof typeof facts], value, key)
       }
     })
   }

@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { SandboxClaims } from '#kernel/tokens.ts'
+import { startPostgres } from '../testing/postgres.ts'
+import { faultTable, refusalTable } from './errors.ts'
+import {
+  clientKey,
+  exchange,
+  type Stage,
+  sandboxClaims,
+  startLine,
+  startStage,
+  startUpstream,
+  until,
+} from './stage.ts'
+
+const paths = {
+  messages: '/v1/messages',
+  chat: '/v1/chat/completions',
+  responses: '/v1/responses',
+} as const
+const usage = {
+  messages: { input_tokens: 100, output_tokens: 10 },
+  chat: { prompt_tokens: 100, completion_tokens: 10 },
+  responses: { input_tokens: 100, output_tokens: 10 },
+}
+
+describe('a denial', () => {
+  const owned = new AsyncDisposableStack()
+  let stage: Stage
+  let rehearsal: Awaited<ReturnType<typeof startUpstream>>
+  let count = 0
+  before(async () => {
+    const postgres = owned.use(await startPostgres())
+    rehearsal = owned.use(await startUpstream())
+    const keyFile = join(tmpdir(), `rehearsal-${process.pid}`)
+    writeFileSync(keyFile, 'rehearsal-key\n', { mode: 0o600 })
+    const breaker = { callsMax: 8, windowMs: '10s', retryAfterS: 5 }
+    stage = owned.use(
+      await startStage({
+        postgres,
+        config: { rehearsal: { url: rehearsal.url.href, keyFile }, breaker, bodyBytesMax: '64KiB' },
+      }),
+    )
+    await stage.addProvider({ models: ['claude-opus-4-5', 'no-price'] })
+    await stage.addProvider({ name: 'open', kind: 'openai', models: ['gpt-5'] })
+    await stage.addProvider({ name: 'any', kind: 'anthropic', models: [] })
+    await stage.addProvider({
+      name: 'greedy',
+      kind: 'openai',
+      models: ['gpt-5', 'claude-opus-4-5'],
+    })
+  })
+  after(() => owned.disposeAsync())
+  beforeEach(() => {
+    for (const upstream of [stage.upstream, rehearsal]) {
+      upstream.seen.length = 0
+      upstream.state.script = (request, response) => {
+        const wire = (Object.keys(paths) as (keyof typeof paths)[]).find((name) =>
+          request.url.startsWith(paths[name]),
+        )!
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ usage: usage[wire] }))
+      }
+    }
+  })
+
+  /** One call from a sandbox of its own, or of a given name. */
+  async function callFrom(claims: Partial<SandboxClaims>, wire: keyof typeof paths, asked: string) {
+    count += 1
+    const full = sandboxClaims({ sub: `sb-${count}`, model: asked, ...claims })
+    await using line = await startLine(stage, full.sub)
+    const response = await fetch(new URL(paths[wire], line.url), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await stage.deps.tokenFor(full)}` },
+      body: JSON.stringify({ model: asked }),
+    })
+    return {
+      sandbox: full.sub,
+      status: response.status,
+      headers: response.headers,
+      body: (await response.json()) as { type?: string; error: Record<string, string> },
+    }
+  }
+
+  const models = { messages: 'claude-opus-4-5', chat: 'gpt-5', responses: 'gpt-5' } as const
+  for (const [wire, budget, policy] of [
+    ['messages', 402, 403],
+    ['chat', 402, 403],
+    ['responses', 400, 400],
+  ] as const) {
+    test(`on ${wire}: a spent dollar budget is ${budget}, says how much, and is not retried`, async () => {
+      const sub = `usd-${wire}`
+      const claims = { sub, nanoUsdMax: 200_000 }
+      assert.equal((await callFrom(claims, wire, models[wire])).status, 200)
+      await stage.record(sub)
+      const denied = await callFrom(claims, wire, models[wire])
+      assert.equal(denied.status, budget)
+      assert.equal(denied.headers.get('x-should-retry'), 'false')
+      assert.match(denied.body.error.message!, /It has used \$0\.000[28] of \$0\.0002\./)
+      assert.equal(denied.body.error.type, 'billing_error')
+      assert.equal(denied.body.type, wire === 'messages' ? 'error' : undefined)
+      const record = await stage.record(sub)
+      assert.equal(record.calls, 1)
+      assert.equal(record.denial!.code, 'budget/usd')
+      assert.equal(record.last!.state, 'denied')
+      assert.equal(record.last!.status, budget)
+      assert.equal(stage.upstream.seen.length, 1)
+    })
+
+    test(`on ${wire}: another model than the loop's is ${policy}`, async () => {
+      const denied = await callFrom({ model: 'else' }, wire, models[wire])
+      assert.equal(denied.status, policy)
+      assert.equal(denied.body.error.type, 'permission_error')
+      assert.match(denied.body.error.message!, /names else, and this call asks for/)
+      assert.equal(stage.upstream.seen.length, 0)
+    })
+  }
+
+  test('a spent token budget counts tokens in and out', async () => {
+    const claims = { sub: 'tokens', tokensMax: 110 }
+    assert.equal((await callFrom(claims, 'messages', 'no-price')).status, 200)
+    await stage.record('tokens')
+    const denied = await callFrom(claims, 'messages', 'no-price')
+    assert.equal(
+      denied.body.error.message,
+      'The token budget of this pass is spent. It has used 110 of 110 tokens.',
+    )
+  })
+
+  test('a budget survives a restart', async () => {
+    await callFrom({ sub: 'restart', tokensMax: 110 }, 'messages', 'no-price')
+    await stage.restart()
+    await until(
+      async () =>
+        (await callFrom({ sub: 'restart', tokensMax: 110 }, 'messages', 'no-price')).status === 402,
+    )
+  })
+
+  test('a model without a price is denied under a dollar budget, and only then', async () => {
+    const denied = await callFrom({ nanoUsdMax: 1 }, 'messages', 'no-price')
+    assert.equal(denied.status, 402)
+    assert.match(denied.body.error.message!, /no price/)
+    assert.equal((await callFrom({}, 'messages', 'no-price')).status, 200)
+  })
+
+  for (const [title, claims, wire, model, seenBy] of [
+    [
+      'a model goes to the provider that lists it and speaks the wire',
+      {},
+      'messages',
+      'claude-opus-4-5',
+      'vendor',
+    ],
+    ['a model that only a provider of another wire lists', {}, 'chat', 'no-price', null],
+    ['a model nobody lists', {}, 'messages', 'nobody', null],
+    ['a pin to a provider that lists nothing', { provider: 'any' }, 'messages', 'nobody', 'vendor'],
+    [
+      'a pin to a provider that lists other models',
+      { provider: 'vendor' },
+      'messages',
+      'nobody',
+      null,
+    ],
+    ['a pin to a provider of another wire', { provider: 'open' }, 'messages', 'gpt-5', null],
+    ['another organisation', { org: 'elsewhere' }, 'messages', 'claude-opus-4-5', null],
+    ['a rehearsal model', {}, 'messages', 'rehearsal/fix', 'rehearsal'],
+    ['a rehearsal model on chat', {}, 'chat', 'rehearsal/fix', 'rehearsal'],
+    ['a rehearsal model on responses', {}, 'responses', 'rehearsal/fix', 'rehearsal'],
+    [
+      'a rehearsal model pinned to a vendor',
+      { provider: 'any' },
+      'messages',
+      'rehearsal/fix',
+      null,
+    ],
+    [
+      "a vendor's model pinned to rehearsal",
+      { provider: 'rehearsal' },
+      'messages',
+      'claude-opus-4-5',
+      null,
+    ],
+  ] as const) {
+    test(`${title}: ${seenBy ? `goes to ${seenBy}` : 'no provider'}`, async () => {
+      const { status, body } = await callFrom(claims, wire, model)
+      assert.equal(status, seenBy ? 200 : 403)
+      if (!seenBy) assert.equal(body.error.type, 'permission_error')
+      assert.equal(stage.upstream.seen.length, seenBy === 'vendor' ? 1 : 0)
+      assert.equal(rehearsal.seen.length, seenBy === 'rehearsal' ? 1 : 0)
+    })
+  }
+
+  test('rehearsal gets its own key, is priced, and is marked in the usage', async () => {
+    await callFrom({ nanoUsdMax: 1_000_000 }, 'messages', 'rehearsal/priced')
+    assert.equal(rehearsal.seen.at(-1)!.headers.authorization, 'Bearer rehearsal-key')
+    const rows = (await (
+      await stage.admin('GET', '/api/usage')
+    ).json()) as import('./api.ts').UsageRow[]
+    const row = rows.find(({ model }) => model === 'rehearsal/priced')!
+    assert.deepEqual(
+      [row.isRehearsal, row.costNanoUsd, row.unpricedCalls],
+      [true, 100 * 3_000 + 10 * 15_000, 0],
+    )
+  })
+
+  test('a name of rehearsal can not be taken by a provider', async () => {
+    assert.equal(
+      (await stage.admin('POST', '/api/providers', { name: 'rehearsal', kind: 'openai', key: 'k' }))
+        .status,
+      409,
+    )
+    const taken = { name: 'x', kind: 'openai', key: 'k', models: ['rehearsal/fix'] }
+    assert.equal((await stage.admin('POST', '/api/providers', taken)).status, 400)
+  })
+
+  test('a tight loop is told to wait, and neither booked nor counted', async () => {
+    const statuses = []
+    let last: Awaited<ReturnType<typeof callFrom>> | undefined
+    for (let i = 0; i < 10; i += 1) {
+      last = await callFrom({ sub: 'tight' }, 'messages', 'no-price')
+      statuses.push(last.status)
+    }
+    assert.deepEqual(statuses, [...Array(8).fill(200), 429, 429])
+    assert.equal(last!.headers.get('retry-after'), '5')
+    assert.equal(last!.body.error.type, 'rate_limit_error')
+    const record = await stage.record('tight')
+    assert.deepEqual([record.calls, record.denial], [8, null])
+  })
+
+  const post = (path: string, body: string | Buffer, headers: Record<string, string> = {}) =>
+    fetch(new URL(path, stage.url), {
+      method: 'POST',
+      headers: { 'x-api-key': clientKey, ...headers },
+      body: body as string,
+    })
+
+  for (const [title, send, status] of [
+    [
+      'a gzip body',
+      () => post('/v1/messages', gzipSync('{}'), { 'content-encoding': 'gzip' }),
+      415,
+    ],
+    ['a zstd body', () => post('/v1/messages', '{}', { 'content-encoding': 'zstd' }), 415],
+    ['a body over the limit', () => post('/v1/messages', 'x'.repeat(70_000)), 413],
+    ['two models', () => post('/v1/messages', '{"model":"a","model":"b"}'), 400],
+    ['no body', () => post('/v1/messages', ''), 400],
+    ['an unknown path', () => post('/v1/nothing', '{}'), 404],
+    [
+      'another method',
+      () => fetch(new URL('/v1/messages', stage.url), { headers: { 'x-api-key': clientKey } }),
+      404,
+    ],
+  ] as const) {
+    test(`${title} is answered with ${status} and a reason`, async () => {
+      const response = await send()
+      assert.equal(response.status, status)
+      assert.ok(
+        ((await response.json()) as { error: { message: string } }).error.message.length > 10,
+      )
+      assert.equal(stage.upstream.seen.length, 0)
+    })
+  }
+
+  test('a body of unknown length over the limit is cut off', async () => {
+    const chunk = `${(20_000).toString(16)}\r\n${'x'.repeat(20_000)}\r\n`
+    const head = `POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: ${clientKey}\r\ntransfer-encoding: chunked\r\n\r\n`
+    assert.match(
+      await exchange(stage.url, head + chunk.repeat(5), (got) => got.includes('}')),
+      /^HTTP\/1.1 413 /,
+    )
+  })
+
+  test('a WebSocket is answered with 426 at once', async () => {
+    const head =
+      'GET /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n\r\n'
+    assert.match(await exchange(stage.url, head), /^HTTP\/1.1 426 /)
+  })
+
+  test('a sandbox sees its own model alone', async () => {
+    await using line = await startLine(stage, 'list')
+    const token = await stage.deps.tokenFor(sandboxClaims({ sub: 'list', model: 'gpt-5' }))
+    const list = (await (
+      await fetch(new URL('/v1/models', line.url), { headers: { 'x-api-key': token } })
+    ).json()) as { data: { id: string }[] }
+    assert.deepEqual(
+      list.data.map(({ id }) => id),
+      ['gpt-5'],
+    )
+  })
+
+  test('every code has its status, and a change of one shows here', () => {
+    const statuses = Object.fromEntries(
+      Object.entries({ ...refusalTable, ...faultTable }).map(([code, { status }]) => [
+        code,
+        status,
+      ]),
+    )
+    assert.deepEqual(statuses, {
+      'body/encoded': 415,
+      'body/invalid': 400,
+      'body/too-large': 413,
+      'budget/tokens': 402,
+      'budget/usd': 402,
+      'capacity/full': 503,
+      'credential/absent': 401,
+      'credential/refused': 401,
+      'credential/two': 400,
+      'headers/refused': 400,
+      internal: 500,
+      'keys/unknown': 503,
+      'ledger/full': 503,
+      'model/refused': 403,
+      'price/none': 402,
+      'provider/none': 403,
+      'rate/loop': 429,
+      'route/absent': 404,
+      'upgrade/refused': 426,
+      'upstream/address': 502,
+      'upstream/failed': 502,
+      'upstream/timeout': 504,
+      'version/refused': 505,
+      'provider/absent': 404,
+      'provider/address': 400,
+      'provider/exists': 409,
+      'provider/invalid': 400,
+      'usage/invalid': 400,
+      'ledger/behind': 503,
+    })
+  })
+})
