@@ -4,8 +4,7 @@ import { lookup as resolve } from 'node:dns/promises'
 import { BlockList, isIP, isIPv4, type LookupFunction } from 'node:net'
 
 // https://www.iana.org/assignments/iana-ipv4-special-registry
-const special4 = new BlockList()
-for (const [net, bits] of [
+const special4 = toBlockList('ipv4', [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
@@ -21,20 +20,22 @@ for (const [net, bits] of [
   ['203.0.113.0', 24],
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
-] as const)
-  special4.addSubnet(net, bits)
+])
 
-// Of IPv6 only global unicast is public; what is special inside it: https://www.iana.org/assignments/iana-ipv6-special-registry
-const global6 = new BlockList()
-global6.addSubnet('2000::', 3, 'ipv6')
-const special6 = new BlockList()
-for (const [net, bits] of [
+// Of IPv6 only global unicast is public; what is special inside it:
+// https://www.iana.org/assignments/iana-ipv6-special-registry
+const global6 = toBlockList('ipv6', [['2000::', 3]])
+const special6 = toBlockList('ipv6', [
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
   ['3fff::', 20],
-] as const) {
-  special6.addSubnet(net, bits, 'ipv6')
+])
+
+function toBlockList(family: 'ipv4' | 'ipv6', nets: readonly [string, number][]): BlockList {
+  const list = new BlockList()
+  for (const [net, bits] of nets) list.addSubnet(net, bits, family)
+  return list
 }
 
 export function isPublicAddress(address: string): boolean {

@@ -16,7 +16,7 @@ import {
   startStage,
   startUpstream,
   until,
-} from './stage.ts'
+} from './testing/stage.ts'
 
 const paths = {
   messages: '/v1/messages',

@@ -9,8 +9,15 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { clientKey, type Stage, sandboxClaims, startLine, startStage, until } from './stage.ts'
-import type { Told } from './stage-child.ts'
+import type { Told } from './testing/child-main.ts'
+import {
+  clientKey,
+  type Stage,
+  sandboxClaims,
+  startLine,
+  startStage,
+  until,
+} from './testing/stage.ts'
 
 const body = JSON.stringify({
   model: 'm-1',
@@ -245,7 +252,7 @@ describe('a fault', () => {
         upstreamUrl: stage.upstream.url.href,
       }
       child = fork(
-        fileURLToPath(new URL('./stage-child.ts', import.meta.url)),
+        fileURLToPath(new URL('./testing/child-main.ts', import.meta.url)),
         [JSON.stringify(given)],
         { ...exec, execArgv: [] },
       )
@@ -257,32 +264,42 @@ describe('a fault', () => {
     }
 
     test('kill -9 in the middle of a call leaves it booked, and what had ended is exact', async () => {
-      const { modelUrl, lineSocket } = await startChild(folder)
+      const { modelUrl } = await startChild(folder)
+      const sent = body.replace('m-1', 'claude-opus-4-5')
+      const call = async () => {
+        const response = await fetch(new URL('/v1/messages', modelUrl), {
+          method: 'POST',
+          headers,
+          body: sent,
+        })
+        assert.equal(response.status, 200)
+        return response
+      }
+      const booked = () =>
+        postgres.query(
+          `select state, error, input_tokens::int as input, output_tokens::int as output, cost_nano_usd::int as cost
+           from proxy.calls where model = 'claude-opus-4-5' order by began_at`,
+        )
       streamThen((response) => response.end(end))
-      await using line = await startLine({ config: { lineSocket } } as never, 'killed')
-      const token = await stage.deps.tokenFor(sandboxClaims({ sub: 'killed' }))
-      await (await post(line.url, { 'x-api-key': token })).text()
+      await (await call()).text()
       await sleep(50) // The end is written a moment after the client has it.
       streamThen(() => {})
-      const cut = await post(line.url, { 'x-api-key': token })
-      await cut.body!.getReader().read()
-      assert.equal((await fetch(new URL('/', modelUrl), { method: 'HEAD' })).status, 200)
+      await (await call()).body!.getReader().read()
       child!.kill('SIGKILL')
       await once(child!, 'exit')
-      assert.deepEqual(
-        await postgres.query("select id from proxy.calls where sandbox = 'killed'"),
-        [],
-      )
+      assert.deepEqual(await booked(), [])
 
-      await using again = await startStage({ postgres, folder })
-      const record = await again.record('killed')
-      assert.deepEqual(
-        [record.calls, record.inFlight, record.last!.state, record.last!.error],
-        [2, 0, 'estimated', 'process ended'],
-      )
-      assert.equal(record.usage.inputTokens, 57 + Math.ceil(body.length / 4))
-      assert.equal(record.usage.outputTokens, 12)
-      assert.deepEqual(await again.record('killed'), record)
+      const guess = Math.ceil(sent.length / 4)
+      const exact = { state: 'settled', error: null, input: 57, output: 12 }
+      const lost = { state: 'estimated', error: 'process ended', input: guess, output: 0 }
+      const expected = [
+        { ...exact, cost: 50 * 5_000 + 7 * 500 + 12 * 25_000 },
+        { ...lost, cost: guess * 5_000 },
+      ]
+      for (let starts = 0; starts < 2; starts += 1) {
+        await using _again = await startStage({ postgres, folder })
+        assert.deepEqual(await booked(), expected)
+      }
     })
 
     test('a full disk refuses new calls with 503 and sends none; with room again they go through', async () => {
@@ -293,7 +310,7 @@ describe('a fault', () => {
       const shell = join(folder, 'node-on-small-disk')
       writeFileSync(
         shell,
-        `#!/bin/sh\nexec unshare -rm sh -c 'mount -t tmpfs -o size=256k tmpfs ${small} && exec ${process.execPath} "$@"' sh "$@"\n`,
+        `#!/bin/sh\nexec unshare ${process.getuid?.() === 0 ? '-m' : '-rm'} sh -c 'mount -t tmpfs -o size=256k tmpfs ${small} && exec ${process.execPath} "$@"' sh "$@"\n`,
         { mode: 0o755 },
       )
       const { modelUrl } = await startChild(small, { execPath: shell })
@@ -307,9 +324,8 @@ describe('a fault', () => {
       assert.throws(() => {
         for (;;) appendFileSync(filler, Buffer.alloc(1_024))
       }, /ENOSPC/)
-      let refused: Response | undefined
-      await until(async () => (refused = await post(url)).status === 503)
-      assert.match(await refused!.text(), /ledger can't take another call/)
+      await until(async () => (await post(url)).status === 503)
+      assert.match(await (await post(url)).text(), /ledger can't take another call/)
       stage.upstream.seen.length = 0
       assert.equal((await post(url)).status, 503)
       assert.equal(stage.upstream.seen.length, 0)

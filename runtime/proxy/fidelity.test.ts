@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import { startPostgres } from '../testing/postgres.ts'
-import { clientKey, type Stage, startStage, vaultedKey } from './stage.ts'
+import { clientKey, type Stage, startStage, vaultedKey } from './testing/stage.ts'
 
 const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 

@@ -9,7 +9,7 @@ import {
   startStage,
   until,
   vaultedKey,
-} from './stage.ts'
+} from './testing/stage.ts'
 
 describe('the proxy', () => {
   const owned = new AsyncDisposableStack()

@@ -21,7 +21,7 @@ import {
   startStage,
   until,
   vaultedKey,
-} from './stage.ts'
+} from './testing/stage.ts'
 
 const body = JSON.stringify({ model: 'm-1', messages: [] })
 
@@ -173,206 +173,6 @@ describe('the proxy refuses', () => {
     })
   })
 
-  describe('framing', () => {
-    const head = `POST /v1/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${clientKey}\r\n`
-    for (const [title, text, status] of [
-      [
-        'two lengths',
-        `${head}content-length: ${body.length}\r\ncontent-length: 1\r\n\r\n${body}`,
-        400,
-      ],
-      [
-        'a length and chunks',
-        `${head}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
-        400,
-      ],
-      [
-        'chunks under another coding',
-        `${head}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
-        400,
-      ],
-      [
-        'chunks said twice',
-        `${head}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
-        400,
-      ],
-      ['a space before the colon', `${head}content-length : 4\r\n\r\n{}{}`, 400],
-      ['a bare line feed in a header', `${head}x: a\nhost: evil\r\n\r\n`, 400],
-      ['two hosts', `${head}host: y\r\ncontent-length: ${body.length}\r\n\r\n${body}`, 400],
-      [
-        'HTTP/1.0',
-        `${head.replace('1.1', '1.0')}content-length: ${body.length}\r\n\r\n${body}`,
-        505,
-      ],
-      [
-        'an absolute target',
-        `${head.replace('/v1/messages', 'http://evil/v1/messages')}content-length: 2\r\n\r\n{}`,
-        404,
-      ],
-      [
-        'dot segments',
-        `${head.replace('/v1/messages', '/x/../v1/messages')}content-length: 2\r\n\r\n{}`,
-        404,
-      ],
-      [
-        'an escaped path',
-        `${head.replace('/v1/messages', '/v1%2Fmessages')}content-length: 2\r\n\r\n{}`,
-        404,
-      ],
-      [
-        'a doubled slash',
-        `${head.replace('/v1/messages', '//v1/messages')}content-length: 2\r\n\r\n{}`,
-        404,
-      ],
-    ] as const) {
-      test(`${title} is answered with ${status} and never sent on`, async () => {
-        assert.match(
-          await exchange(stage.url, text, (got) => got.includes('\r\n\r\n')),
-          new RegExp(`^HTTP/1.1 ${status} `),
-        )
-        assert.equal(stage.upstream.seen.length, 0)
-      })
-    }
-  })
-
-  test("headers that are nobody's business stay here, both ways", async () => {
-    stage.upstream.state.script = (_request, response) =>
-      response
-        .writeHead(200, {
-          'set-cookie': 'a=b',
-          'keep-alive': 'timeout=9',
-          connection: 'x-hop',
-          'x-hop': '1',
-          'x-kept': '1',
-        })
-        .end('{}')
-    const dropped = {
-      cookie: 'a=b',
-      'x-forwarded-for': '1.2.3.4',
-      'x-forwarded-anything': 'x',
-      forwarded: 'for=x',
-      via: 'x',
-      'api-key': 'k',
-      'x-goog-api-key': 'k',
-      'proxy-authorization': 'k',
-      te: 'trailers',
-      'x-real-ip': '1',
-      'x-named': '1',
-      'keep-alive': 'x',
-    }
-    const lines = Object.entries(dropped)
-      .map(([name, value]) => `${name}: ${value}\r\n`)
-      .join('')
-    const head = `POST /v1/messages HTTP/1.1\r\nhost: evil.example\r\nauthorization: Bearer ${clientKey}\r\nconnection: x-named, close\r\nx-kept: 1\r\n`
-    const got = await exchange(
-      stage.url,
-      `${head}${lines}content-length: ${body.length}\r\n\r\n${body}`,
-    )
-    const [seen] = stage.upstream.seen
-    for (const name of [...Object.keys(dropped), 'authorization'])
-      assert.equal(seen!.headers[name], undefined, name)
-    assert.equal(seen!.headers['x-kept'], '1')
-    assert.equal(seen!.headers.host, stage.upstream.url.host)
-    assert.equal(seen!.rawHeaders.filter((name) => name.toLowerCase() === 'x-api-key').length, 1)
-    assert.match(got, /x-kept: 1/)
-    assert.doesNotMatch(got, /set-cookie|x-hop|timeout=9/i)
-  })
-
-  describe('an address', () => {
-    for (const [address, isPublic] of [
-      ['8.8.8.8', true],
-      ['160.79.104.10', true],
-      ['2606:4700::1111', true],
-      ['127.0.0.1', false],
-      ['10.1.2.3', false],
-      ['172.16.0.1', false],
-      ['172.32.0.1', true],
-      ['192.168.1.1', false],
-      ['169.254.169.254', false],
-      ['100.64.0.1', false],
-      ['0.0.0.0', false],
-      ['224.0.0.1', false],
-      ['255.255.255.255', false],
-      ['198.18.0.1', false],
-      ['192.0.0.8', false],
-      ['::', false],
-      ['::1', false],
-      ['::ffff:127.0.0.1', false],
-      ['::ffff:8.8.8.8', false],
-      ['fe80::1', false],
-      ['fe80::1%eth0', false],
-      ['fc00::1', false],
-      ['fd00:ec2::254', false],
-      ['64:ff9b::7f00:1', false],
-      ['2002:7f00:1::', false],
-      ['2001:db8::1', false],
-      ['2001::1', false],
-      ['ff02::1', false],
-      ['3fff::1', false],
-    ] as const) {
-      test(`${address} is ${isPublic ? '' : 'not '}public`, () =>
-        assert.equal(isPublicAddress(address), isPublic))
-    }
-
-    for (const baseUrl of [
-      'https://127.0.0.1',
-      'https://[::1]',
-      'https://0x7f.1',
-      'https://2130706433',
-      'https://169.254.169.254',
-      'https://[::ffff:10.0.0.1]',
-      'http://example.com',
-      'https://user:pass@example.com',
-      'https://example.com/?a=b',
-    ]) {
-      test(`the base URL ${baseUrl} is refused when it is added`, async () => {
-        const response = await stage.admin('POST', '/api/providers', {
-          name: 'bad',
-          kind: 'openai',
-          key: 'k',
-          baseUrl,
-        })
-        assert.equal(response.status, 400)
-        assert.equal(((await response.json()) as { code: string }).code, 'provider/address')
-      })
-    }
-
-    test('a name that leads to a private address is refused when connecting', async () => {
-      await stage.addProvider({
-        name: 'local',
-        baseUrl: 'https://localhost:1',
-        allowPrivate: false,
-        models: ['m-local'],
-      })
-      const response = await fetch(new URL('/v1/messages', stage.url), {
-        method: 'POST',
-        headers: bearer(clientKey),
-        body: '{"model":"m-local"}',
-      })
-      assert.equal(response.status, 502)
-      assert.match(await response.text(), /address is not allowed/)
-    })
-
-    test('the address that was checked is the one that is connected to', async () => {
-      const lists = [[{ address: '8.8.8.8', family: 4 }], [{ address: '127.0.0.1', family: 4 }]]
-      const lookup = createLookup(false, async () => lists.shift()!)
-      const ask = () =>
-        new Promise<unknown>((resolve) =>
-          lookup('rebind.example', { all: true }, (error, found) => resolve(error ?? found)),
-        )
-      assert.deepEqual(await ask(), [{ address: '8.8.8.8', family: 4 }])
-      assert.ok((await ask()) instanceof Error)
-    })
-
-    test('one private address among public ones refuses the name', async () => {
-      const lookup = createLookup(false, async () => [
-        { address: '8.8.8.8', family: 4 },
-        { address: '10.0.0.1', family: 4 },
-      ])
-      assert.ok((await new Promise((resolve) => lookup('x', {}, resolve))) instanceof Error)
-    })
-  })
-
   test('a master key that others can read stops the start', () => {
     const path = join(stage.scratch, 'loose-key')
     writeFileSync(path, Buffer.alloc(32))
@@ -421,7 +221,7 @@ describe('the proxy refuses', () => {
         .writeHead(401, { 'content-type': 'application/json' })
         .end(JSON.stringify({ error: { message: `wrong key ${vaultedKey}` } }))
     await post(stage.url, bearer(clientKey))
-    stage.upstream.sockets.forEach((socket) => socket.destroy())
+    for (const socket of stage.upstream.sockets) socket.destroy()
     stage.upstream.state.script = (_request, response) => response.destroy()
     await post(stage.url, bearer(clientKey))
     const answers = await Promise.all(

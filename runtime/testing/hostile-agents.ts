@@ -56,3 +56,25 @@ export const leaveProcesses = (marker: string) => `
     setsid nohup sh -c 'trap "" TERM HUP; while :; do sleep 1; date >> late.txt; done # ${marker}' > /dev/null 2>&1 &
   done
   date +%N > made.txt`
+
+/** All that it may signal: the sandbox's daemon runs as the same user. */
+export const killAll = () => 'kill -KILL -1; sleep 60'
+
+const findDaemon = `my ($daemon) = grep { open F, "<", "/proc/$_/cmdline"; <F> =~ m{pod/main} }
+  map { m{(\\d+)} } glob "/proc/[0-9]*";`
+export const stopDaemon = () => `perl -e '${findDaemon} kill STOP => $daemon; sleep 60'`
+
+/** Takes its daemon's place: a server that answers everything without end. */
+export const replaceDaemon = () => `cat > /home/agent/imposter.mjs <<'END'
+import { createServer } from 'node:http'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+const isDaemon = (id) => readFileSync('/proc/' + id + '/cmdline', 'latin1').includes('pod/main')
+const daemon = readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).find(isDaemon)
+rmSync('/run/treadle/pod.sock')
+createServer((request, response) => {
+  response.writeHead(200, { 'content-type': 'application/json', 'x-treadle-sha': '0'.repeat(40) })
+  const more = () => { while (response.write(Buffer.alloc(65536, 32))); response.once('drain', more) }
+  more()
+}).listen('/run/treadle/pod.sock', () => process.kill(Number(daemon), 'SIGSTOP'))
+END
+node /home/agent/imposter.mjs`

@@ -21,11 +21,14 @@ import { allProcesses, processPieces } from './canary/pieces.ts'
 import { createDemoLoop, git } from './demo-loop.ts'
 import {
   borrowObjects,
+  killAll,
   leaveProcesses,
   linkPlan,
   plantPrograms,
   plantRefs,
   plantSubmodule,
+  replaceDaemon,
+  stopDaemon,
 } from './hostile-agents.ts'
 import { runFolder } from './sleeping-agent.ts'
 
@@ -142,6 +145,17 @@ const cases: Record<string, Case> = {
     check: hasPlan,
   },
   'leaves processes behind': { agent: leaveProcesses, ending: 'capped: iterations' },
+  'kills all that it can signal': { agent: killAll, ending: 'failed' },
+  "stops its sandbox's daemon": {
+    agent: stopDaemon,
+    ending: 'capped: time',
+    over: { caps: { time: '20s' } },
+  },
+  "takes its sandbox's daemon's place": {
+    agent: replaceDaemon,
+    ending: 'capped: time',
+    over: { caps: { time: '20s' } },
+  },
   'prints the promise that stands in its prompt': {
     agent: () => `printf '%s\\n' '${promise}'; date +%N > made.txt`,
     ending: 'capped: iterations',

@@ -3,99 +3,22 @@ import { describe, test } from 'node:test'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import type { Wire } from '../api.ts'
-import type { Answer } from './answer.ts'
-import { AnswerReader } from './reader.ts'
-
-const sse = (events: unknown[], end = '\n') =>
-  events
-    .map(
-      (event) =>
-        `event: x${end}data: ${typeof event === 'string' ? event : JSON.stringify(event)}${end}${end}`,
-    )
-    .join('')
-
-const read = (
-  wire: Wire,
-  chunks: Buffer[],
-  contentType = 'text/event-stream',
-  contentEncoding?: string,
-) =>
-  new Promise<Answer>((onRead) => {
-    const reader = new AnswerReader({ wire, contentType, contentEncoding, onRead })
-    for (const chunk of chunks) reader.push(chunk)
-    reader.end()
-  })
-
-const pieces = (bytes: Buffer, size: number) =>
-  Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
-    bytes.subarray(i * size, (i + 1) * size),
-  )
-
-const toFacts = (answer: Answer) => {
-  const { text, toolCalls, stopReason, error, isUsageFinal } = answer
-  return { usage: answer.usage(), text, toolCalls, stopReason, error, isUsageFinal }
-}
-
-const start = (usage: object) => ({
-  type: 'message_start',
-  message: { id: 'm', content: [], usage },
-})
-const delta = (usage: object, stop_reason = 'end_turn') => ({
-  type: 'message_delta',
-  delta: { stop_reason },
+import {
+  bash,
+  call,
+  chunk,
+  closing,
+  delta,
+  message,
+  pieces,
+  read,
+  sse,
+  start,
+  text,
+  toFacts,
+  tool,
   usage,
-})
-const text = (words: string) => ({
-  type: 'content_block_delta',
-  index: 0,
-  delta: { type: 'text_delta', text: words },
-})
-const tool = [
-  {
-    type: 'content_block_start',
-    index: 1,
-    content_block: { type: 'tool_use', id: 't1', name: 'bash', input: {} },
-  },
-  {
-    type: 'content_block_delta',
-    index: 1,
-    delta: { type: 'input_json_delta', partial_json: '{"command":' },
-  },
-  {
-    type: 'content_block_delta',
-    index: 1,
-    delta: { type: 'input_json_delta', partial_json: '"ls"}' },
-  },
-]
-const chunk = (more: object, choice: object = {}) => ({
-  object: 'chat.completion.chunk',
-  choices: [{ index: 0, delta: {}, ...choice }],
-  ...more,
-})
-const closing = (type: string, more: object) => ({
-  type: `response.${type}`,
-  response: { id: 'r', ...more },
-})
-const message = { type: 'message', id: 'i1', content: [{ type: 'output_text', text: 'héllo' }] }
-const call = {
-  type: 'function_call',
-  id: 'i2',
-  call_id: 'c1',
-  name: 'exec',
-  arguments: '{"cmd":"ls"}',
-}
-const usage = (
-  inputTokens: number,
-  cachedTokens: number,
-  cacheWriteTokens: number,
-  outputTokens: number,
-) => ({
-  inputTokens,
-  cachedTokens,
-  cacheWriteTokens,
-  outputTokens,
-})
-const bash = { id: 't1', name: 'bash', input: '{"command":"ls"}' }
+} from './testing.ts'
 
 const streams: [string, Wire, unknown[], Partial<ReturnType<typeof toFacts>>][] = [
   [
@@ -405,83 +328,4 @@ describe('reading a stream', () => {
       ),
     )
   })
-})
-
-describe('reading a whole answer', () => {
-  const wholes: [Wire, unknown, Partial<ReturnType<typeof toFacts>>][] = [
-    [
-      'messages',
-      {
-        type: 'message',
-        content: [
-          { type: 'thinking', thinking: 'hm' },
-          { type: 'text', text: 'a' },
-          { type: 'tool_use', id: 't1', name: 'bash', input: { command: 'ls' } },
-        ],
-        stop_reason: 'tool_use',
-        usage: { input_tokens: 3, cache_read_input_tokens: 2, output_tokens: 4 },
-      },
-      {
-        usage: usage(5, 2, 0, 4),
-        text: 'a',
-        toolCalls: [bash],
-        stopReason: 'tool_use',
-        isUsageFinal: true,
-      },
-    ],
-    [
-      'chat',
-      {
-        choices: [
-          {
-            message: {
-              content: 'a',
-              tool_calls: [{ id: 't1', function: { name: 'bash', arguments: '{"command":"ls"}' } }],
-            },
-            finish_reason: 'tool_calls',
-          },
-        ],
-        usage: {
-          prompt_tokens: 9,
-          completion_tokens: 1,
-          prompt_tokens_details: { cached_tokens: 3 },
-        },
-      },
-      {
-        usage: usage(9, 3, 0, 1),
-        text: 'a',
-        toolCalls: [bash],
-        stopReason: 'tool_calls',
-        isUsageFinal: true,
-      },
-    ],
-    [
-      'responses',
-      {
-        status: 'completed',
-        output: [message, call],
-        usage: { input_tokens: 9, output_tokens: 1 },
-      },
-      { usage: usage(9, 0, 0, 1), text: 'héllo', stopReason: 'completed', isUsageFinal: true },
-    ],
-    [
-      'messages',
-      { type: 'error', error: { type: 'x', message: 'no' } },
-      { error: 'no', isUsageFinal: false },
-    ],
-    ['chat', { error: { message: 'no' } }, { error: 'no', isUsageFinal: false }],
-  ]
-  for (const [index, [wire, body, expected]] of wholes.entries()) {
-    test(`${wire}, case ${index + 1}, plain and gzip`, async () => {
-      const bytes = Buffer.from(JSON.stringify(body))
-      for (const [sent, encoding] of [
-        [bytes, undefined],
-        [gzipSync(bytes), 'gzip'],
-      ] as const) {
-        const facts = toFacts(await read(wire, pieces(sent, 11), 'application/json', encoding))
-        for (const [key, value] of Object.entries(expected))
-          assert.deepEqual(facts[key as keyof typeof facts], value, key)
-      }
-    })
-  }
 })

@@ -16,13 +16,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parse as parseYaml } from 'yaml'
 import type { SandboxClaims } from '#kernel/tokens.ts'
-import type { KeyCheck } from '../auth/api.ts'
-import { createTestDeps, serviceClaims, type TestDeps, userClaims } from '../testing/deps.ts'
-import type { TestPostgres } from '../testing/postgres.ts'
-import type { NewTurn } from '../threads/api.ts'
-import type { NewProviderInput, SandboxRecord } from './api.ts'
-import { type ProxyConfig, parseConfig } from './config.ts'
-import { type ProxyRole, startProxy } from './role.ts'
+import type { KeyCheck } from '../../auth/api.ts'
+import { createTestDeps, serviceClaims, type TestDeps, userClaims } from '../../testing/deps.ts'
+import type { TestPostgres } from '../../testing/postgres.ts'
+import type { NewTurn } from '../../threads/api.ts'
+import type { NewProviderInput, SandboxRecord } from '../api.ts'
+import { type ProxyConfig, parseConfig } from '../config.ts'
+import { type ProxyRole, startProxy } from '../role.ts'
 
 export const vaultedKey = 'sk-vaulted-canary-7d1f'
 export const clientKey = 'trd_client-canary-93ab'
@@ -208,7 +208,7 @@ export type Stage = Awaited<ReturnType<typeof startStage>>
 
 /** The shipped defaults, on free ports and with files of its own. */
 export function stageConfig(scratch: string, overrides: Overrides): ProxyConfig {
-  const path = fileURLToPath(new URL('../../config/defaults.yaml', import.meta.url))
+  const path = fileURLToPath(new URL('../../../config/defaults.yaml', import.meta.url))
   const { proxy } = parseYaml(readFileSync(path, 'utf8')) as { proxy: object }
   const masterKeyFile = join(scratch, 'master-key')
   writeFileSync(masterKeyFile, randomBytes(32), { mode: 0o600 })

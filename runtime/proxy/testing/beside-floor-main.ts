@@ -1,4 +1,4 @@
-// Run by hand: `node runtime/proxy/beside-floor.ts`. CPU per call of the whole role (key check, ledger, PostgreSQL, threads)
+// Run by hand: `node runtime/proxy/testing/beside-floor-main.ts`. CPU per call of the whole role (key check, ledger, PostgreSQL, threads)
 // beside the floor: node:http in, undici dispatch out, nothing between. Processes of their own, rounds interleaved.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { Pool } from 'undici'
-import { startPostgres } from '../testing/postgres.ts'
+import { startPostgres } from '../../testing/postgres.ts'
 import { clientKey, keyCheck, startStage } from './stage.ts'
 
 const rounds = 3
@@ -209,7 +209,7 @@ async function main(): Promise<void> {
       }
     }
     const ratio = best.proxy / best.floor
-    console.log(
+    process.stdout.write(
       `${name.padEnd(12)} floor ${best.floor.toFixed(3)} ms  proxy ${best.proxy.toFixed(3)} ms  ratio ${ratio.toFixed(2)}`,
     )
   }
