@@ -9,7 +9,6 @@ import { createLog } from '#kernel/log.ts'
 import type { RoleName } from '#kernel/tokens.ts'
 import { serviceClaims, userClaims } from '../testing/deps.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { createLookup, isPublicAddress } from './address.ts'
 import { readMasterKey } from './providers.ts'
 import {
   clientKey,

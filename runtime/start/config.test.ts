@@ -1,53 +1,43 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
 import { loadConfig } from './config.ts'
 import { type Options, parseOptions } from './options.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'treadle-config-'))
-after(() => rmSync(folder, { recursive: true }))
 const places = { state: '/s', run: '/r', keys: '/s/keys', readable: '/s/readable', app: '/a' }
-
-function load(text: string, ...flags: string[]) {
-  const file = join(folder, 'own.yaml')
-  writeFileSync(file, text)
-  return loadConfig(optionsOf(`--config=${file}`, ...flags), places)
-}
-
-function optionsOf(...argv: string[]): Options {
-  const parsed = parseOptions(argv, 1000, { HOME: folder })
+const optionsOf = (...argv: string[]): Options => {
+  const parsed = parseOptions(argv, 1000, { HOME: '/home/ada' })
   return parsed.kind === 'options' ? parsed.options : assert.fail(JSON.stringify(parsed))
 }
+const load = (...argv: string[]) => loadConfig(optionsOf(...argv), places)
 
-test("a file's keys win over the defaults, and flags win over the file", () => {
-  const text = 'weaver: { diskBytesMax: 64MiB }\nspool: { parallel: 7 }\nauth: { port: 1 }'
-  const loaded = load(text, '--parallel=2')
-  const { weaver, spool, auth } = loaded.ok ? loaded.value : assert.fail(JSON.stringify(loaded))
-  assert.deepEqual(
-    [weaver.diskBytesMax, weaver.diskFilesMax, spool.parallel, auth.port],
-    [64 * 1024 ** 2, 1_000_000, 2, 1],
+test('the defaults are whole: no key is missing, none is unknown, and places are filled', () => {
+  const parsed = load()
+  assert.ok(parsed.ok, JSON.stringify(parsed))
+  assert.equal(parsed.value.proxy.masterKeyFile, '/s/keys/master.key')
+  assert.doesNotMatch(JSON.stringify(parsed.value), /\{(state|run|keys|readable|app)\}/)
+})
+
+test('every key of the defaults has a line of meaning above it', () => {
+  const lines = readFileSync(new URL('../../config/defaults.yaml', import.meta.url), 'utf8').split(
+    '\n',
   )
-})
-
-test('places are filled in in a file as well', () => {
-  const loaded = load("proxy: { lineSocket: '{run}/other.sock' }")
-  assert.equal(loaded.ok && loaded.value.proxy.lineSocket, '/r/other.sock')
-})
-
-test('a key that nobody reads is refused by its path', () => {
-  const loaded = load('weaver: { diskMax: 1 }')
-  assert.ok(!loaded.ok && JSON.stringify(loaded.problems).includes('diskMax'))
-})
-
-for (const [what, options] of [
-  ['is absent', () => loadConfig(optionsOf('--config=/no/such.yaml'), places)],
-  ['is no YAML', () => load('a: [')],
-  ['holds no keys', () => load('- a\n- b')],
-] as const) {
-  test(`a file that ${what} is a problem of the flag that names it`, () => {
-    const loaded = options()
-    assert.deepEqual(!loaded.ok && loaded.problems.map(({ path }) => path), ['--config'])
+  const bare = lines.filter((line, at) => {
+    const isKey = /^\s{2}\w+:/.test(line) // Keys of a role; what is nested in them is explained there.
+    return isKey && !/^\s*#/.test(lines[at - 1]!)
   })
-}
+  assert.deepEqual(bare, [])
+})
+
+test('a flag wins over the file', () => {
+  const parsed = load('--port=0', '--proxy-port=9', '--parallel=2', '--log-level=debug')
+  assert.ok(parsed.ok)
+  const { auth, proxy, spool, log } = parsed.value
+  assert.deepEqual([auth.port, proxy.port, spool.parallel, log.level], [0, 9, 2, 'debug'])
+})
+
+test('an environment that is not there is told with those that are', () => {
+  const parsed = load('--environment=mars')
+  assert.ok(!parsed.ok)
+  assert.match(parsed.problems[0]!.message, /laptop/)
+})

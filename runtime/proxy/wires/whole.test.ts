@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { Wire } from '../api.ts'
-import { bash, call, message, pieces, read, text, toFacts, usage } from './testing.ts'
+import { bash, call, message, pieces, read, toFacts, usage } from './testing.ts'
 
 describe('reading a whole answer', () => {
   const wholes: [Wire, unknown, Partial<ReturnType<typeof toFacts>>][] = [
