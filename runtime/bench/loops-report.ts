@@ -7,17 +7,25 @@ import { slope, toRatio, toTable } from './table.ts'
 export type LoopsStep = {
   /** Ended since the start. */
   loops: number
-  run: { passes: number; seconds: number; treeCpuMs: number; machineCpuMs: number } | null
+  run: { passes: number; seconds: number; cpuMs: number } | null
   memory: Memory
   disk: Readonly<Record<Place, number>>
 }
 
 const mebibyte = 1024 ** 2
 
-export function tellLoops(measured: LoopsStep[], bare: BarePass, say: BenchOptions['say']): void {
-  say(
-    `\nOne pass by a shell script, no walls, no model: ${bare.cpuMs.toFixed(0)} ms CPU, ${bare.ms.toFixed(0)} ms\n`,
-  )
+export type LoopsFigures = {
+  measured: LoopsStep[]
+  bare: BarePass
+  /** Whose CPU. */
+  counted: string
+  say: BenchOptions['say']
+}
+
+export function tellLoops({ measured, bare, counted, say }: LoopsFigures): void {
+  const [cpu, wall] = [bare.cpuMs.toFixed(0), bare.ms.toFixed(0)]
+  say(`\nOne pass by a shell script, no walls, no model: ${cpu} ms CPU, ${wall} ms\n`)
+  const speedHead = ['loops', 'passes/s', `CPU ms a pass, ${counted}`, 'to the script']
   say(
     toTable(
       speedHead,
@@ -43,28 +51,10 @@ export function tellLoops(measured: LoopsStep[], bare: BarePass, say: BenchOptio
   say(toTable(head, rows))
 }
 
-const speedHead = [
-  'loops',
-  'passes/s',
-  'CPU ms a pass, its processes',
-  'to the script',
-  'CPU ms a pass, whole machine',
-  'to the script',
-]
-
 function toSpeedRow({ loops, run }: LoopsStep, bare: BarePass) {
   if (!run) return []
-  const { passes, seconds, treeCpuMs, machineCpuMs } = run
-  return [
-    [
-      `up to ${loops}`,
-      passes / seconds,
-      treeCpuMs,
-      toRatio(treeCpuMs, bare.cpuMs),
-      machineCpuMs,
-      toRatio(machineCpuMs, bare.cpuMs),
-    ],
-  ]
+  const { passes, seconds, cpuMs } = run
+  return [[`up to ${loops}`, passes / seconds, cpuMs, toRatio(cpuMs, bare.cpuMs)]]
 }
 
 const toMemoryRow = ({ loops, memory }: LoopsStep) => [

@@ -6,11 +6,11 @@ import type { Loop } from '../spool/api.ts'
 import { type Line, startAppliance, type TestAppliance } from '../testing/appliance.ts'
 import { createDemoLoop } from '../testing/demo-loop.ts'
 import { measureBarePass } from './bare-pass.ts'
+import { type CpuMeter, startCpuMeter } from './cpu-meter.ts'
 import { findFreePort } from './free-port.ts'
 import { type LoopsStep, tellLoops } from './loops-report.ts'
 import type { BenchOptions } from './main.ts'
 import { readMemory } from './memory-probe.ts'
-import { machineCpuMs, wholeCpuMs } from './processes.ts'
 import { measureDisk } from './state-disk.ts'
 
 const steps = 4
@@ -25,11 +25,14 @@ export async function benchLoops({ isQuick, say }: BenchOptions): Promise<void> 
   const bare = await measureBarePass()
   const port = await findFreePort()
   process.env.NODE_OPTIONS = `--inspect-port=${port}` // Sandboxes inherit nothing of it.
-  await using treadle = await startAppliance()
+  await using owned = new AsyncDisposableStack()
+  const treadle = await startAppliance()
   delete process.env.NODE_OPTIONS
+  const meter = owned.use(startCpuMeter(treadle.pid))
+  owned.use(treadle) // Ends first: then its account is empty, and can go.
   const measured: LoopsStep[] = []
   const plan = isQuick ? quickLoops : { steps, perStep: loopsPerStep }
-  await runLoops(treadle, 1) // Compiled, connected, and the warm sandboxes are there.
+  await runLoops(treadle, meter, 1) // Compiled, connected, and the warm sandboxes are there.
   const look = async (loops: number, run: LoopsStep['run']) => {
     await sleep(settleMs)
     const memory = await readMemory(treadle.pid, port)
@@ -37,28 +40,27 @@ export async function benchLoops({ isQuick, say }: BenchOptions): Promise<void> 
   }
   await look(1, null)
   for (let step = 1; step <= plan.steps; step += 1) {
-    const run = await runLoops(treadle, plan.perStep)
+    const run = await runLoops(treadle, meter, plan.perStep)
     await look(step * plan.perStep + 1, run)
     say(`${step * plan.perStep} loops of ${plan.steps * plan.perStep}`)
   }
-  tellLoops(measured, bare, say)
+  tellLoops({ measured, bare, counted: meter.name, say })
 }
 
-async function runLoops(treadle: TestAppliance, count: number) {
+async function runLoops(treadle: TestAppliance, meter: CpuMeter, count: number) {
   const work = join(treadle.state, 'work')
   mkdirSync(work, { recursive: true })
   const specs = []
   for (let made = 0; made < count; made += 1)
     specs.push(await createDemoLoop(work, 'word-count', { agent: 'builtin' }))
-  const before = { tree: wholeCpuMs(treadle.pid), machine: machineCpuMs(), at: performance.now() }
+  const before = { cpuMs: meter.readMs(), at: performance.now() }
   const loops = await Promise.all(specs.map((spec) => treadle.submit(spec)))
   for (const { id } of loops) await untilEnded(treadle, id)
   const passes = count * passesPerLoop
   const run = {
     passes,
     seconds: (performance.now() - before.at) / 1_000,
-    treeCpuMs: (wholeCpuMs(treadle.pid) - before.tree) / passes,
-    machineCpuMs: (machineCpuMs() - before.machine) / passes,
+    cpuMs: (meter.readMs() - before.cpuMs) / passes,
   }
   for (const { id } of loops) assertDone(await treadle.loop(id))
   return run

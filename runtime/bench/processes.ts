@@ -51,13 +51,6 @@ export function cpuMs(root: number, isMeant: (name: string, pid: number) => bool
   return toMs(ticks)
 }
 
-/** CPU so far of the whole tree, with that of the ended processes which one of it has waited for. */
-export function wholeCpuMs(root: number): number {
-  let ticks = 0
-  for (const { ownTicks, reapedTicks } of readTree(root).values()) ticks += ownTicks + reapedTicks
-  return toMs(ticks)
-}
-
 /** Of this process's ended children. */
 export const reapedCpuMs = () => toMs(readStat(process.pid)!.reapedTicks)
 

@@ -47,7 +47,7 @@ export const ProxyConfig = z.strictObject({
     segmentBytesMax: Bytes,
     backlogBytesMax: Bytes,
     turnBytesMax: Bytes,
-    perSecondMax: z.int().min(1),
+    bytesPerSecondMax: Bytes,
   }),
 })
 export type ProxyConfig = Readonly<z.infer<typeof ProxyConfig>>

@@ -83,9 +83,9 @@ describe('the proxy refuses', () => {
     }
 
     test('a token that was good is refused once it is over, also from the cache', async () => {
-      await using line = await startLine(stage, 'sb-1')
+      await using line = await startLine(stage, 'sb-brief')
       const { testSigner } = await import('../testing/deps.ts')
-      const token = await testSigner('weaver')(sandboxClaims(), 'proxy', 2_000)
+      const token = await testSigner('weaver')(sandboxClaims({ sub: 'sb-brief' }), 'proxy', 2_000)
       assert.equal((await post(line.url, bearer(token))).status, 200)
       await until(async () => (await post(line.url, bearer(token))).status === 401)
     })

@@ -24,6 +24,7 @@ type Options = { folder: string; config: ProxyConfig['turns']; peers: Peers; log
 
 const batchBytesMax = 1024 * 1024
 const secondMs = 1_000
+const bytesPerTurn = 64 * 1024 // What a small one costs to send is not its bytes.
 const failuresPerLine = 60 // Threads being away is told in the log once a minute, not at each try.
 
 export async function startTurns({ folder, config, peers, log }: Options): Promise<Turns> {
@@ -32,7 +33,7 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   const offsetFile = join(folder, 'turns-sent.json')
   let sent = readOffset(offsetFile) ?? segments.start()
   const dropped = { turns: 0, bytes: 0 }
-  const second = { beganMs: 0, turns: 0 }
+  const second = { beganMs: 0, bytes: 0 }
   let failures = 0
   let waiting: string[] = [] // Turns of one turn of the event loop share a write.
 
@@ -50,12 +51,15 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   }
 
   /** A burst of calls has the processor first: what it leaves behind is sent when it is over. */
-  const pace = async (signal: AbortSignal) => {
-    const passedMs = performance.now() - second.beganMs
-    if (passedMs >= secondMs) Object.assign(second, { beganMs: performance.now(), turns: 0 })
-    else if (second.turns >= config.perSecondMax)
-      await sleep(secondMs - passedMs, undefined, { signal })
-    second.turns += 1
+  const pace = async (bytes: number, signal: AbortSignal) => {
+    const leftMs = second.beganMs + secondMs - performance.now()
+    if (leftMs > 0 && second.bytes >= config.bytesPerSecondMax) {
+      await sleep(leftMs, undefined, { signal })
+    }
+    if (performance.now() >= second.beganMs + secondMs) {
+      Object.assign(second, { beganMs: performance.now(), bytes: 0 })
+    }
+    second.bytes += Math.max(bytes, bytesPerTurn)
   }
 
   const sendAll = async (signal: AbortSignal) => {
@@ -63,7 +67,7 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
       const { lines, next } = await segments.read(sent, batchBytesMax)
       if (lines.length === 0) return
       for (const line of lines) {
-        await pace(signal)
+        await pace(line.length, signal)
         await send(line, signal)
       }
       sent = next

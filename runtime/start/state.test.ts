@@ -27,6 +27,14 @@ test(
 )
 
 test(
+  'root is told which folder no other user can pass, where its state lies below one',
+  withFolder((folder) => {
+    const message = new RegExp(`--state lies below ${folder}, which other users can't pass`)
+    assert.throws(() => prepareState(join(folder, 'state'), 0), message) // mkdtemp's mode is 0700.
+  }),
+)
+
+test(
   'one state folder is held by one process at a time',
   withFolder(async (folder) => {
     const state = prepareState(folder, uid)

@@ -60,15 +60,11 @@ export const leaveProcesses = (marker: string) => `
 /** All that it may signal: the sandbox's daemon runs as the same user. */
 export const killAll = () => 'kill -KILL -1; sleep 60'
 
-const findDaemon = `my ($daemon) = grep { open F, "<", "/proc/$_/cmdline"; <F> =~ m{pod/main} }
-  map { m{(\\d+)} } glob "/proc/[0-9]*";`
-export const stopDaemon = () => `perl -e '${findDaemon} kill STOP => $daemon; sleep 60'`
-
 /** Takes its daemon's place: a server that answers everything without end. */
 export const replaceDaemon = () => `cat > /home/agent/imposter.mjs <<'END'
 import { createServer } from 'node:http'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
-const isDaemon = (id) => readFileSync('/proc/' + id + '/cmdline', 'latin1').includes('pod/main')
+const isDaemon = (id) => /^.opt.treadle.node[^\\0]*\\0[^\\0]*pod.main/.test(readFileSync('/proc/' + id + '/cmdline', 'latin1'))
 const daemon = readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).find(isDaemon)
 rmSync('/run/treadle/pod.sock')
 createServer((request, response) => {

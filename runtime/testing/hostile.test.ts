@@ -28,7 +28,6 @@ import {
   plantRefs,
   plantSubmodule,
   replaceDaemon,
-  stopDaemon,
 } from './hostile-agents.ts'
 import { runFolder } from './sleeping-agent.ts'
 
@@ -45,6 +44,8 @@ type Case = {
   ending: Ending
   over?: Partial<NewLoopInput>
   check?: (found: Found) => void | Promise<void>
+  /** What must be seen on the way, or the agent did not do what it is for. */
+  during?: () => boolean
   /** Plain git on a copy of such a work tree, where the plant must work. */
   control?: (folder: string) => void
 }
@@ -67,7 +68,25 @@ const hasPlan = ({ loop, passes }: Found) => {
   assert.doesNotMatch(JSON.stringify([loop, passes]), /root:x:0/)
 }
 
+/** State T of proc(5), of a daemon that only an agent would stop. */
+const hasStoppedDaemon = () =>
+  [...processPieces(allProcesses())].some(
+    ({ at, bytes }) =>
+      /^\/opt\/treadle\/node[^\0]*\0[^\0]*pod\/main/.test(bytes.toString('latin1')) &&
+      / T /.test(readFileSync(at.replace(/\w+$/, 'stat'), 'latin1')),
+  )
+
+// The second one is checked out from what the first one left.
+const twoPasses = { caps: { iterations: 2, time: '2m' } }
+
 const cases: Record<string, Case> = {
+  // A mute daemon is waited for a minute: the first, so that it passes beside the others.
+  "stops its sandbox's daemon and takes its place": {
+    agent: replaceDaemon,
+    during: hasStoppedDaemon,
+    ending: 'capped: time',
+    over: { caps: { time: '5s' } },
+  },
   'prints 100 MB': {
     agent: () => 'head -c 100000000 /dev/zero | tr "\\0" x',
     ending: 'capped: iterations',
@@ -82,24 +101,21 @@ const cases: Record<string, Case> = {
   'forks without end': {
     agent: () => `perl -e 'while (1) { fork }'`,
     ending: 'capped: iterations',
-    over: { caps: { iterations: 1, time: '2m' } },
     check: cutBy('processes'),
   },
   'fills the disk': {
     agent: () => 'i=0; while :; do i=$((i+1)); head -c 4000000 /dev/urandom > $i.bin; done',
     ending: 'capped: iterations',
-    over: { caps: { iterations: 1, time: '2m' } },
     check: cutBy('disk'),
   },
   'writes very many small files': {
-    agent: () =>
-      `perl -e 'for (1..1e9) { open F, ">", "f$_" or select(undef, undef, undef, 0.01); }'`,
+    agent: () => `perl -e 'for (1..8000) { open F, ">", "f$_" } sleep 60'`, // Over diskFilesMax.
     ending: 'capped: iterations',
-    over: { caps: { iterations: 1, time: '2m' } },
     check: cutBy('disk'),
   },
   'deletes .git': {
     agent: () => 'rm -rf .git; date +%N > made.txt',
+    over: twoPasses,
     ending: 'capped: iterations',
     check(found) {
       assert.match(onBranch(found, 'made.txt'), /^\d+$/)
@@ -113,6 +129,7 @@ const cases: Record<string, Case> = {
   },
   'plants hooks, a monitor and filters': {
     agent: plantPrograms,
+    over: twoPasses,
     ending: 'capped: iterations',
     control(folder) {
       plainGit(folder, 'status')
@@ -122,12 +139,14 @@ const cases: Record<string, Case> = {
   },
   'plants a submodule': {
     agent: plantSubmodule,
+    over: twoPasses,
     ending: 'capped: iterations',
     control: (folder) => void plainGit(folder, 'submodule', 'update', '--init', '--force'),
     check: (found) => assert.equal(onBranch(found, 'nested/inner.txt'), 'inner'),
   },
   'writes odd refs': {
     agent: plantRefs,
+    over: twoPasses,
     ending: 'capped: iterations',
     check({ loop }) {
       const refs = git(loop.spec.repository, 'for-each-ref', '--format=%(refname)').split('\n')
@@ -136,6 +155,7 @@ const cases: Record<string, Case> = {
   },
   'puts a link to /etc/passwd in the place of the plan': {
     agent: () => linkPlan('/etc/passwd'),
+    over: twoPasses,
     ending: 'capped: iterations',
     check: hasPlan,
   },
@@ -146,20 +166,10 @@ const cases: Record<string, Case> = {
   },
   'leaves processes behind': { agent: leaveProcesses, ending: 'capped: iterations' },
   'kills all that it can signal': { agent: killAll, ending: 'failed' },
-  "stops its sandbox's daemon": {
-    agent: stopDaemon,
-    ending: 'capped: time',
-    over: { caps: { time: '20s' } },
-  },
-  "takes its sandbox's daemon's place": {
-    agent: replaceDaemon,
-    ending: 'capped: time',
-    over: { caps: { time: '20s' } },
-  },
   'prints the promise that stands in its prompt': {
     agent: () => `printf '%s\\n' '${promise}'; date +%N > made.txt`,
     ending: 'capped: iterations',
-    over: { prompt: `Say ${promise} when done.`, caps: { iterations: 2 } },
+    over: { prompt: `Say ${promise} when done.` },
     check: ({ passes }) => assert.ok(passes.every(({ promised }) => !promised)),
   },
   'has a model that quotes the promise from its prompt': {
@@ -169,13 +179,12 @@ const cases: Record<string, Case> = {
       agent: 'builtin',
       model: 'rehearsal/quotes-promise',
       prompt: `Say ${promise} when done.`,
-      caps: { iterations: 2 },
     },
     check: ({ passes }) => assert.ok(passes.every(({ promised }) => !promised)),
   },
 }
 
-describe('an agent that', { concurrency: 3 }, () => {
+describe('an agent that', { concurrency: 4 }, () => {
   const owned = new AsyncDisposableStack()
   let treadle: TestAppliance
   let work: string
@@ -203,7 +212,8 @@ describe('an agent that', { concurrency: 3 }, () => {
           'plain git does not run what is planted: the test proves nothing',
         )
       }
-      const loop = await run(one.agent(marker), one.over)
+      const seen = one.during && treadle.until('its deed', async () => one.during!())
+      const [loop] = await Promise.all([run(one.agent(marker), one.over), seen])
       const passes = await treadle.passes(loop.id)
       assert.equal(loop.ending, one.ending, loop.reason!)
       await one.check?.({ loop, passes, treadle, marker })
@@ -242,7 +252,7 @@ describe('an agent that', { concurrency: 3 }, () => {
     const spec = await createDemoLoop(work, 'fix-adder', {
       agent: { command: ['/bin/sh', '-c', script], wire: 'anthropic' },
       gates: [{ name: 'any', command: ['true'] }],
-      caps: { iterations: 2, time: '2m' },
+      caps: { iterations: 1, time: '2m' },
       ...over,
     })
     const { id } = await treadle.submit(spec)
@@ -273,5 +283,5 @@ async function startWithLimits(owned: AsyncDisposableStack): Promise<TestApplian
   const folder = mkdtempSync(join(tmpdir(), 'treadle-limits-'))
   owned.defer(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'limits.yaml'), limits)
-  return startAppliance('--parallel=4', `--config=${join(folder, 'limits.yaml')}`)
+  return startAppliance('--parallel=5', `--config=${join(folder, 'limits.yaml')}`)
 }

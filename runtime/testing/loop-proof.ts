@@ -2,17 +2,19 @@
 import assert from 'node:assert/strict'
 import type { UsageRow } from '../proxy/api.ts'
 import type { Loop, LoopEvent, NewLoopInput } from '../spool/api.ts'
+import { demoNames } from '../start/demo/demo.ts'
 import type { TestAppliance } from './appliance.ts'
 import { createDemoLoop, git } from './demo-loop.ts'
 import { readCallLog } from './rehearsal-desk.ts'
 
-/** One loop for each agent, begun. */
-export async function submitThree(treadle: TestAppliance): Promise<Loop[]> {
-  const specs: NewLoopInput[] = [
-    await createDemoLoop(treadle.state, 'fix-adder', { agent: 'builtin' }),
-    await createDemoLoop(treadle.state, 'word-count', { agent: 'pi' }),
-    await createDemoLoop(treadle.state, 'parse-duration', { agent: 'codex' }),
-  ]
+type Agents = readonly NewLoopInput['agent'][]
+const twoKinds: Agents = ['builtin', 'pi', 'builtin']
+
+/** The three demo loops, begun, each with its agent. */
+export async function submitThree(treadle: TestAppliance, agents = twoKinds): Promise<Loop[]> {
+  const specs = await Promise.all(
+    demoNames.map((name, at) => createDemoLoop(treadle.state, name, { agent: agents[at]! })),
+  )
   return Promise.all(specs.map((spec) => treadle.submit(spec)))
 }
 

@@ -46,7 +46,7 @@ describe('loops go on to done', () => {
   test('after the model was cut in mid-answer, and the cut calls are booked as estimated', async () => {
     const before = await assertAllBooked(treadle)
     await planFault(treadle.state, { cutAfter: 3, times: 6 })
-    const loops = await submitThree(treadle)
+    const loops = await submitThree(treadle, ['builtin', 'pi', 'codex'])
     await assertWhole(loops)
     const cut = readCallLog(treadle.state).filter(({ end }) => end === 'cut').length
     assert.equal(cut, 6)

@@ -34,14 +34,17 @@ function tryRead(read: () => string): string {
   }
 }
 
-/** Folders and cgroups of sandboxes that are over. */
+const sandboxId = /^[0-9a-f]{16}$/
+
+/** Folders of sandboxes in which nothing lives, and cgroups of those that are over. */
 export async function sandboxLeftovers({ client, state }: TestAppliance): Promise<string[]> {
-  const { items } = await client.get<Page<Sandbox>>('/api/sandboxes?limit=200')
-  const ready = items.filter((sandbox) => sandbox.state === 'ready').map(({ id }) => id)
-  const folders = readdirSync(join(state, 'sandboxes')).filter((name) => !ready.includes(name))
-  const ended = items.filter((sandbox) => sandbox.state === 'ended').map(({ id }) => id)
-  const groups = cgroupFolders().filter((path) => ended.some((id) => path.includes(id)))
-  return [...folders, ...groups]
+  const root = join(state, 'sandboxes')
+  const folders = readdirSync(root)
+    .filter((name) => sandboxId.test(name))
+    .map((name) => join(root, name))
+  const { items } = await client.get<Page<Sandbox>>('/api/sandboxes?state=ended')
+  const groups = cgroupFolders().filter((path) => items.some(({ id }) => path.endsWith(id)))
+  return [...folders.filter((folder) => processesOf(folder).length === 0), ...groups]
 }
 
 const cgroupFolders = () =>

@@ -7,49 +7,51 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sandbox } from './api.ts'
 import { listProcesses, uidOf } from './processes.ts'
-import { assertNoFolders, startTestWeaver } from './testing.ts'
+import { assertNoFolders, startTestWeaver, type TestWeaver } from './testing.ts'
 
 const holder = new URL('./hold.ts', import.meta.url)
 const holding = `const { hold } = await import('${holder}'); await hold()`
 
-type Left = { id: string; uid: number; pid: number; cgroups: string[] }
+type Left = { id: string; uid: number; cgroups: string[] }
 
 for (const backend of ['bubblewrap', 'unshare'] as const) {
   test(`by ${backend}: a killed holder's sandboxes end, the next one clears up`, async () => {
     await using weaver = await startTestWeaver({ config: { backend } })
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', holding], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+    let left!: Left
+    await weaver.restart(async () => {
+      left = await leaveBehind(weaver)
+      for (let look = 0; processesOf(left.uid).length > 0; look += 1) {
+        assert.ok(look < 100, 'sandboxes live on')
+        await sleep(50)
+      }
+      const folders = readdirSync(weaver.config.sandboxFolder)
+      assert.ok(folders.includes(left.id), 'the folder is still to be removed')
     })
-    child.stdin.end(
-      JSON.stringify({ config: weaver.config, databaseUrl: weaver.postgres.url('weaver') }),
-    )
-    const [id] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
-    const [left] = (await weaver.postgres.query(
-      'select id, uid::int, pid, cgroups from weaver.sandboxes where id = $1',
-      [id.trim()],
-    )) as [Left]
-    assert.ok(processesOf(left.uid).length >= 3)
-
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-    for (let look = 0; processesOf(left.uid).length > 0; look += 1) {
-      assert.ok(look < 100, 'sandboxes live on')
-      await sleep(50)
-    }
-    assert.ok(
-      readdirSync(weaver.config.sandboxFolder).includes(left.id),
-      'the folder is still to be removed',
-    )
-
-    await weaver.restart()
     const shown = (await (await weaver.call('GET', `/api/sandboxes/${left.id}`)).json()) as Sandbox
     assert.deepEqual([shown.state, shown.endReason], ['ended', 'lost'])
     await assertNoFolders(weaver)
-    assert.deepEqual(
-      left.cgroups.filter((folder) => existsSync(folder)),
-      [],
-    )
+    const groups = left.cgroups.filter((folder) => existsSync(folder))
+    assert.deepEqual(groups, [])
   })
+}
+
+/** A sandbox whose holder was killed while it ran. */
+async function leaveBehind({ config, postgres }: TestWeaver): Promise<Left> {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', holding], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit')
+  try {
+    child.stdin.end(JSON.stringify({ config, databaseUrl: postgres.url('weaver') }))
+    const [id] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
+    const text = 'select id, uid::int, cgroups from weaver.sandboxes where id = $1'
+    const [left] = (await postgres.query(text, [id.trim()])) as [Left]
+    assert.ok(processesOf(left.uid).length >= 3)
+    return left
+  } finally {
+    child.kill('SIGKILL')
+    await exited
+  }
 }
 
 test('a process that has the number of a lost sandbox by chance is left alone', async () => {
@@ -57,12 +59,11 @@ test('a process that has the number of a lost sandbox by chance is left alone', 
   const stranger = spawn('sleep', ['1000'])
   const insert = `insert into weaver.sandboxes (id, state, pid, pid_started, created_at, deadline)
     values ('00000000000000aa', 'starting', $1, '1', now(), now())`
-  await weaver.postgres.query(insert, [stranger.pid])
-  await weaver.restart()
-  const rows = await weaver.postgres.query(
-    "select state from weaver.sandboxes where id = '00000000000000aa'",
-  )
-  assert.notEqual(rows[0]?.state ?? 'ended', 'starting')
+  await weaver.restart(async () => {
+    await weaver.postgres.query(insert, [stranger.pid])
+  })
+  const live = "select from weaver.sandboxes where state <> 'ended'"
+  assert.deepEqual(await weaver.postgres.query(live), [])
   assert.equal(stranger.exitCode ?? stranger.signalCode, null)
   stranger.kill()
 })

@@ -74,8 +74,8 @@ export type TestWeaver = AsyncDisposable & {
   create(overrides?: Partial<NewSandbox>): Promise<Sandbox>
   exec(id: string, script: string, more?: Partial<Exec>): Promise<ExecResult>
   remove(id: string): Promise<void>
-  /** Ends this role and starts another on the same state. */
-  restart(): Promise<void>
+  /** Ends this role, and starts another on the same state after `meanwhile`. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>
 }
 
 export const newSandbox: NewSandbox = {
@@ -138,8 +138,9 @@ export async function startTestWeaver({
       const response = await call('DELETE', `/api/sandboxes/${id}`)
       if (response.status !== 204) throw new Error(`${response.status} ${await response.text()}`)
     },
-    async restart() {
+    async restart(meanwhile) {
       await role[Symbol.asyncDispose]()
+      await meanwhile?.()
       role = await startWeaver(config, deps)
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),

@@ -73,7 +73,7 @@ export function isCrowded(before: Figures, now: Figures, { processesMax }: Limit
   return now.refusedForks > (before.refusedForks ?? 0)
 }
 
-/** What the kernel counts, at once; the walk over the disk goes on by itself, and tells when done. */
+/** What the kernel counts, at once; the walk over the disk goes on by itself. */
 export function look(watched: Watched, limits: Limits): void {
   const before = watched.figures
   const seen = lookAtProcesses(watched)

@@ -120,11 +120,7 @@ async function serve(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const [, , part, argument = ''] = process.argv
-if (part === 'mock') process.send!(await serve(mock))
-else if (part === 'floor') process.send!(await serve(createFloor(argument)))
-else if (part === 'proxy') await serveProxy(JSON.parse(argument))
-else await main()
+const shippedPolls = { keysPollMs: '1s', providersPollMs: '3s' } // The stage polls faster, for its tests.
 
 async function serveProxy({
   upstream,
@@ -134,7 +130,7 @@ async function serveProxy({
   postgresUrl: string
 }): Promise<void> {
   const postgres = { url: () => postgresUrl, migrate: async () => {} } as never
-  const stage = await startStage({ postgres, peersUrl: new URL(upstream) })
+  const stage = await startStage({ postgres, config: shippedPolls, peersUrl: new URL(upstream) })
   await stage.addProvider({ baseUrl: upstream, models: ['m-1'] })
   process.send!(stage.url.origin)
 }
@@ -210,8 +206,15 @@ async function main(): Promise<void> {
     }
     const ratio = best.proxy / best.floor
     process.stdout.write(
-      `${name.padEnd(12)} floor ${best.floor.toFixed(3)} ms  proxy ${best.proxy.toFixed(3)} ms  ratio ${ratio.toFixed(2)}`,
+      `${name.padEnd(12)} floor ${best.floor.toFixed(3)} ms  proxy ${best.proxy.toFixed(3)} ms  ratio ${ratio.toFixed(2)}\n`,
     )
   }
   for (const { child } of [proxy, floor, upstream]) child.kill()
 }
+
+process.once('disconnect', () => process.exit(0)) // The parts end with the whole.
+const [, , part, argument = ''] = process.argv
+if (part === 'mock') process.send!(await serve(mock))
+else if (part === 'floor') process.send!(await serve(createFloor(argument)))
+else if (part === 'proxy') await serveProxy(JSON.parse(argument))
+else await main()

@@ -4,6 +4,8 @@ import { StringDecoder } from 'node:string_decoder'
 
 const eventCharsMax = 16 * 1024 * 1024 // A closing event repeats a whole answer; above this nothing is read any more.
 
+const letterE = 0x65
+
 export class SseReader {
   readonly #decoder = new StringDecoder('utf8')
   readonly #onData: (data: string) => void
@@ -20,7 +22,9 @@ export class SseReader {
     const text = this.#decoder.write(chunk)
     let from = 0
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
-      this.#line(this.#take(text.slice(from, end)))
+      // Most lines that are no data name the event, which the data does as well.
+      const isName = this.#parts.length === 0 && text.charCodeAt(from) === letterE
+      if (!isName) this.#line(this.#take(text.slice(from, end)))
       from = end + 1
     }
     if (from < text.length) this.#keep(text.slice(from))

@@ -41,7 +41,7 @@ export type Backend = {
    */
   start(place: Place, isolation: 'namespaces' | 'none', onProcess: OnProcess): Promise<Started>
   /**
-   * Compiles the daemon once, so that the next ones start in half the time. The place is the
+   * Compiles the daemon once, so that the next ones start sooner. The place is the
    * caller's to `remove`.
    */
   fillCodeCache(place: Place, signal: AbortSignal): Promise<void>

@@ -62,7 +62,7 @@ function planDrop({ host, place: { uid } }: StartFacts): string[] {
   return [host.programs.setpriv!, ...identity, ...bounds, '--no-new-privs', '--pdeathsig=KILL']
 }
 
-// Node 26 does not start with 400 MiB, and does with 600; the watchdog counts what is really filled.
+// Node 26 does not start with 400 MiB, and does with 600. The watchdog counts what is filled.
 const dataBytesMin = 1024 ** 3
 
 /**
