@@ -42,6 +42,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#response = response
     this.#watcher = watcher
     this.#stallMs = stallMs
+    response.on('error', () => {}) // A client's reset; 'close' follows, and is what counts.
     response.on('close', () => this.#closed())
     response.on('drain', () => this.#drained())
   }

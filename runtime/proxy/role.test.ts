@@ -96,4 +96,116 @@ describe('the proxy', () => {
     assert.equal(turn!.answer.text, 'hello')
     assert.deepEqual(JSON.parse(turn!.request), body)
   })
+
+  describe('providers', () => {
+    const list = async () =>
+      (
+        (await (await stage.admin('GET', '/api/providers')).json()) as {
+          items: import('./api.ts').Provider[]
+        }
+      ).items
+
+    test('a provider is listed without its key, with its last use, and can be removed', async () => {
+      answerWith(answer)
+      await post(stage.url, clientKey)
+      await stage.record('nobody') // Ships what is booked.
+      const [vendor] = await list()
+      assert.deepEqual(
+        { ...vendor, createdAt: '', lastUsedAt: typeof vendor!.lastUsedAt },
+        {
+          name: 'vendor',
+          kind: 'anthropic',
+          baseUrl: stage.upstream.url.href.replace(/\/$/, ''),
+          allowPrivate: true,
+          models: ['m-1'],
+          createdAt: '',
+          lastUsedAt: 'string',
+        },
+      )
+      await stage.addProvider({ name: 'brief', models: ['m-brief'] })
+      assert.equal((await stage.admin('DELETE', '/api/providers/brief')).status, 204)
+      assert.equal((await stage.admin('DELETE', '/api/providers/brief')).status, 404)
+      assert.deepEqual(
+        (await list()).map(({ name }) => name),
+        ['vendor', 'other'],
+      )
+      assert.equal((await post(stage.url, clientKey, { model: 'm-brief' })).status, 403)
+    })
+
+    test('a name can be used once in an organisation', async () => {
+      const again = { name: 'vendor', kind: 'openai', key: 'k' }
+      assert.equal((await stage.admin('POST', '/api/providers', again)).status, 409)
+    })
+
+    test('trying a provider asks for its models with the vaulted key', async () => {
+      answerWith({ data: [] })
+      const tried = await (await stage.admin('POST', '/api/providers/vendor/test')).json()
+      assert.deepEqual(
+        { ...(tried as object), latencyMs: 0 },
+        { ok: true, status: 200, latencyMs: 0, error: null },
+      )
+      const seen = stage.upstream.seen.at(-1)!
+      assert.deepEqual(
+        [seen.method, seen.url, seen.headers['x-api-key']],
+        ['GET', '/v1/models', vaultedKey],
+      )
+    })
+
+    test('trying a provider that is not there says why', async () => {
+      await stage.addProvider({ name: 'closed', baseUrl: 'http://127.0.0.1:1', models: [] })
+      const response = await stage.admin('POST', '/api/providers/closed/test')
+      const tried = (await response.json()) as import('./api.ts').ProviderTest
+      assert.deepEqual([tried.ok, tried.status], [false, null])
+      assert.match(tried.error!, /ECONNREFUSED/)
+      await stage.admin('DELETE', '/api/providers/closed')
+    })
+
+    for (const [model, provider, wires] of [
+      ['m-1', undefined, ['messages']],
+      ['gpt-x', undefined, ['chat', 'responses']],
+      ['gpt-x', 'vendor', []],
+      ['nobody', undefined, []],
+    ] as const) {
+      test(`spool learns that ${model} ${provider ? `of ${provider} ` : ''}speaks ${wires.join(', ') || 'nothing'}`, async () => {
+        const query = new URLSearchParams({
+          org: 'default',
+          model,
+          ...(provider === undefined ? {} : { provider }),
+        })
+        const spool = { kind: 'service', sub: 'spool' } as const
+        const response = await stage.admin('GET', `/internal/wires?${query}`, undefined, spool)
+        assert.deepEqual(await response.json(), { wires })
+      })
+    }
+  })
+
+  test("a loop's usage is the sum over its sandboxes", async () => {
+    answerWith(answer)
+    for (const sub of ['sum-1', 'sum-2']) {
+      await using line = await startLine(stage, sub)
+      const token = await stage.deps.tokenFor(sandboxClaims({ sub, loop: 'loop-sum' }))
+      await (await post(line.url, token)).text()
+    }
+    const spool = { kind: 'service', sub: 'spool' } as const
+    const path = '/internal/loops/loop-sum/usage'
+    const { usage } = (await (await stage.admin('GET', path, undefined, spool)).json()) as {
+      usage: unknown
+    }
+    assert.deepEqual(usage, {
+      inputTokens: 32,
+      cachedTokens: 8,
+      cacheWriteTokens: 4,
+      outputTokens: 6,
+    })
+  })
+
+  test('usage is asked for by days and loop, and nothing else', async () => {
+    assert.equal((await stage.admin('GET', '/api/usage?days=0')).status, 400)
+    assert.equal((await stage.admin('GET', '/api/usage?since=x')).status, 400)
+    const rows = await (await stage.admin('GET', '/api/usage?days=90&loop=loop-sum')).json()
+    assert.deepEqual(
+      (rows as import('./api.ts').UsageRow[]).map(({ loop, calls }) => [loop, calls]),
+      [['loop-sum', 2]],
+    )
+  })
 })

@@ -164,7 +164,11 @@ function toMessage({ loop: { id, spec } }: Run, { pass }: Attempt): string {
 
 type Snap = { from: string; file: string; message: string; cut: string | null }
 
+const outgrown = 'The work outgrew the limit on disk, and is left behind.'
+
 async function snapshot(sandbox: SandboxClient, { from, file, message, cut }: Snap) {
+  // What one sandbox could not hold, the next one can't be filled with.
+  if (cut === 'disk') return { sha: undefined, workRefused: outgrown }
   try {
     return { sha: await sandbox.snapshot(from, message, file), workRefused: null }
   } catch (error) {
