@@ -14,14 +14,12 @@ import { readMemory } from './memory-probe.ts'
 import { measureDisk } from './state-disk.ts'
 
 const steps = 4
-const loopsPerStep = 50
-const quickLoops = { steps: 3, perStep: 2 }
 const passesPerLoop = 3 // As the task is made: an item a pass.
 const settleMs = 3_000 // Records and conversations are shipped twice a second.
 const loopMsMax = 1_200_000
 const lookMs = 20
 
-export async function benchLoops({ isQuick, say }: BenchOptions): Promise<void> {
+export async function benchLoops({ loops: wanted, say }: BenchOptions): Promise<void> {
   const bare = await measureBarePass()
   const port = await findFreePort()
   process.env.NODE_OPTIONS = `--inspect-port=${port}` // Sandboxes inherit nothing of it.
@@ -31,7 +29,7 @@ export async function benchLoops({ isQuick, say }: BenchOptions): Promise<void> 
   const meter = owned.use(startCpuMeter(treadle.pid))
   owned.use(treadle) // Ends first: then its account is empty, and can go.
   const measured: LoopsStep[] = []
-  const plan = isQuick ? quickLoops : { steps, perStep: loopsPerStep }
+  const perStep = Math.ceil(wanted / steps)
   await runLoops(treadle, meter, 1) // Compiled, connected, and the warm sandboxes are there.
   const look = async (loops: number, run: LoopsStep['run']) => {
     await sleep(settleMs)
@@ -39,10 +37,13 @@ export async function benchLoops({ isQuick, say }: BenchOptions): Promise<void> 
     measured.push({ loops, run, memory, disk: measureDisk(treadle.state) })
   }
   await look(1, null)
-  for (let step = 1; step <= plan.steps; step += 1) {
-    const run = await runLoops(treadle, meter, plan.perStep)
-    await look(step * plan.perStep + 1, run)
-    say(`${step * plan.perStep} loops of ${plan.steps * plan.perStep}`)
+  for (let step = 1; step <= steps; step += 1) {
+    const run = await runLoops(treadle, meter, perStep)
+    await look(step * perStep + 1, run)
+    const { passes, seconds, cpuMs } = run
+    const heap = measured.at(-1)!.memory.heapMb.toFixed(1)
+    const speed = `${(passes / seconds).toFixed(2)} passes/s, ${cpuMs.toFixed(0)} ms CPU a pass`
+    say(`${step * perStep} of ${steps * perStep} loops: ${speed}, heap ${heap} MB`)
   }
   tellLoops({ measured, bare, counted: meter.name, say })
 }

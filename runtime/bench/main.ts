@@ -1,4 +1,4 @@
-// Measures Treadle side by side with others: `npm run bench -- [proxy] [sandbox] [loops] [--rounds N] [--quick]`.
+// Measures Treadle side by side with others: `npm run bench -- [proxy] [sandbox] [loops] [--rounds N] [--loops N] [--quick]`.
 // Exit codes: 0 measured, 1 failed, 2 bad usage. It takes minutes and both cores; no test runs it.
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -9,22 +9,30 @@ import { benchSandbox } from './sandbox.ts'
 export type BenchOptions = {
   rounds: number
   isQuick: boolean
+  /** Of the part `loops`. */
+  loops: number
   say: (text: string) => void
 }
 
 const parts = { proxy: benchProxy, sandbox: benchSandbox, loops: benchLoops } as const
 type Part = keyof typeof parts
 
-const usage = `Usage: npm run bench -- [proxy] [sandbox] [loops] [--rounds N] [--quick]
+const usage = `Usage: npm run bench -- [proxy] [sandbox] [loops] [--rounds N] [--loops N] [--quick]
   proxy    CPU of one model call, beside nginx, two floors in JavaScript, and Portkey
   sandbox  from its creation to its first command, beside the same walls around a bare Node
   loops    200 loops of three passes: speed, CPU, and whether memory and disk stay flat
   --rounds N  more rounds, steadier figures (3; of the loops there is one)
+  --loops N   fewer or more of them (200, looked at four times)
   --quick     little of everything: shows that it runs, not how fast
 `
 const roundsMax = 50
+const loopsMax = 10_000
+const quickLoops = 6
 
 const say = (text: string) => void process.stdout.write(`${text}\n`)
+
+const isCount = (value: number, most: number) =>
+  Number.isInteger(value) && value >= 1 && value <= most
 
 function parseOptions(): { chosen: Part[]; options: BenchOptions } | null {
   try {
@@ -32,14 +40,18 @@ function parseOptions(): { chosen: Part[]; options: BenchOptions } | null {
       allowPositionals: true,
       options: {
         rounds: { type: 'string', default: '3' },
+        loops: { type: 'string', default: '200' },
         quick: { type: 'boolean', default: false },
       },
     })
     const rounds = Number(values.rounds)
-    const isRight = Number.isInteger(rounds) && rounds >= 1 && rounds <= roundsMax
+    const loops = Number(values.loops)
+    const isRight = isCount(rounds, roundsMax) && isCount(loops, loopsMax)
     if (!isRight || !positionals.every((name) => name in parts)) return null
     const chosen = (positionals.length > 0 ? positionals : Object.keys(parts)) as Part[]
-    const options = { rounds: values.quick ? 1 : rounds, isQuick: values.quick, say }
+    const { quick: isQuick } = values
+    const small = isQuick && { rounds: 1, loops: quickLoops }
+    const options = { rounds, loops, isQuick, say, ...small }
     return { chosen, options }
   } catch {
     return null // An option that there is not: the usage says which there are.

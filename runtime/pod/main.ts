@@ -1,7 +1,10 @@
 // The daemon of one sandbox. It runs beside the agent, under the same uid: weaver believes nothing it says.
+
+import type { Probe } from '../weaver/api.ts'
 import { fs } from './builtin.ts'
 import { type Flags, parseFlags, usage } from './flags.ts'
 import { createPod, type Pod } from './pod.ts'
+import { probe } from './probes.ts'
 import { killEverything, visibleProcesses } from './processes.ts'
 import { serve } from './serve.ts'
 
@@ -24,16 +27,7 @@ function exitForUsage(message: string): never {
 
 /** Loads what the routes load late, and ends: a compile cache (NODE_COMPILE_CACHE) then holds all of it. */
 async function warm(): Promise<void> {
-  const late = [
-    'agent',
-    'checkout',
-    'exec',
-    'forwarder',
-    'probes',
-    'requests',
-    'snapshot',
-    'terminal',
-  ]
+  const late = ['agent', 'checkout', 'exec', 'forwarder', 'requests', 'snapshot', 'terminal']
   await Promise.all(late.map((name) => import(`./${name}.ts`)))
 }
 
@@ -43,17 +37,25 @@ function start({ socket, options }: Extract<Flags, { mode: 'serve' }>): void {
     exitForUsage('--own-pid-namespace is not so: other processes are here, and would be killed.')
   }
   const pod = createPod(options)
-  serve(pod, socket, () => {
-    sayReady()
+  const measured = probe({})
+  serve(pod, socket, async () => {
+    sayReady(await measured)
     endWithWeaver(pod) // Later than `ready`, for the start. An end that came before is still seen.
-    // What every sandbox asks for is loaded while weaver finds its way here.
-    setImmediate(() => Promise.all([import('./requests.ts'), import('./exec.ts')]))
+    setImmediate(prepareFirst)
   })
 }
 
-function sayReady(): void {
+/** What every sandbox asks for first is prepared while weaver finds its way here. */
+async function prepareFirst(): Promise<void> {
+  await Promise.all([import('./requests.ts'), import('./exec.ts')])
+  const { makePipeAhead } = await import('./pipe.ts')
+  makePipeAhead()
+}
+
+function sayReady(probes: readonly Probe[]): void {
   try {
-    fs.writeSync(1, 'ready\n') // The stream that Node has for it would cost 4 ms.
+    // The stream that Node has for it would cost 4 ms.
+    fs.writeSync(1, `ready ${JSON.stringify(probes)}\n`)
   } catch {
     // Weaver doesn't listen: then it asks the socket.
   }

@@ -1,22 +1,35 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fs } from './builtin.ts'
+import { fs, net, os } from './builtin.ts'
+
+type Pipe = { from: import('node:net').Socket; to: number }
+
+let ahead: Promise<Pipe | null> | null = null
+
+/** Makes the pipe of the first command before anybody asks: a cold sandbox waits for that one. */
+export function makePipeAhead(): void {
+  ahead = makePipe().catch(() => null) // Whoever wants one tries again, and hears why.
+}
 
 /**
  * A pipe as a shell makes it, for a program's output. Node's own are sockets, which no program can open again:
  * `echo oops > /dev/stderr` would fail in here, and nowhere else. Whoever gets the writing end closes it.
  */
-export async function openPipe(): Promise<{ from: Socket; to: number }> {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'pod-'))
+export async function openPipe(): Promise<Pipe> {
+  const made = ahead
+  ahead = null
+  return (await made) ?? makePipe()
+}
+
+async function makePipe(): Promise<Pipe> {
+  const folder = fs.mkdtempSync(join(os.tmpdir(), 'pod-'))
   try {
     const path = join(folder, 'pipe')
     await once(spawn('mkfifo', [path], { stdio: 'ignore' }), 'exit') // Node has no call for it.
     const from = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
     const to = fs.openSync(path, fs.constants.O_WRONLY) // Its reader is there, so it doesn't wait.
-    return { from: new Socket({ fd: from, readable: true, writable: false }), to }
+    return { from: new net.Socket({ fd: from, readable: true, writable: false }), to }
   } finally {
     fs.rmSync(folder, { recursive: true })
   }

@@ -1,8 +1,7 @@
 // What holds in here, measured from inside instead of believed from the flags that made it.
-import { open, readFile, readlink, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
-import { networkInterfaces } from 'node:os'
+// Its files are the kernel's, in memory: synchronous calls are the short way.
 import type { Probe } from '../weaver/api.ts'
+import { fs, net, os } from './builtin.ts'
 import { visibleProcesses } from './processes.ts'
 
 type Finding = Omit<Probe, 'name'>
@@ -10,7 +9,7 @@ type Finding = Omit<Probe, 'name'>
 export type Outside = Readonly<Record<string, string>>
 
 export function probe(outside: Outside): Promise<Probe[]> {
-  const measures: Record<string, () => Promise<Finding>> = {
+  const measures: Record<string, () => Finding | Promise<Finding>> = {
     'user-namespace': userNamespace,
     'own-uid': ownUid,
     'no-capabilities': noCapabilities,
@@ -31,7 +30,7 @@ export function probe(outside: Outside): Promise<Probe[]> {
 }
 
 /** What can't be measured doesn't hold. */
-async function settle(measure: () => Promise<Finding>): Promise<Finding> {
+async function settle(measure: () => Finding | Promise<Finding>): Promise<Finding> {
   try {
     return await measure()
   } catch (error) {
@@ -39,65 +38,66 @@ async function settle(measure: () => Promise<Finding>): Promise<Finding> {
   }
 }
 
-const uidMap = async () =>
-  (await readFile('/proc/self/uid_map', 'utf8'))
+const uidMap = () =>
+  fs
+    .readFileSync('/proc/self/uid_map', 'utf8')
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
 
 const toMapText = (map: number[][]) => map.map((range) => range.join(' ')).join(', ')
 
-async function userNamespace(): Promise<Finding> {
-  const map = await uidMap()
+function userNamespace(): Finding {
+  const map = uidMap()
   const [inside, outside, count] = map[0] ?? []
   const isIdentity = inside === 0 && outside === 0 && count === 2 ** 32 - 1
   return { held: !isIdentity, detail: `uid_map ${toMapText(map)}` }
 }
 
 /** One ordinary uid, and no other that could be taken. Which one it is outside can't be seen from here. */
-async function ownUid(): Promise<Finding> {
-  const map = await uidMap()
+function ownUid(): Finding {
+  const map = uidMap()
   const mapped = map.reduce((sum, [, , count]) => sum + count!, 0)
   const uid = process.getuid!()
   return { held: uid !== 0 && mapped === 1, detail: `uid ${uid}, ${mapped} mapped` }
 }
 
-async function statusFields(): Promise<ReadonlyMap<string, string>> {
-  const lines = (await readFile('/proc/self/status', 'utf8')).trim().split('\n')
+function statusFields(): ReadonlyMap<string, string> {
+  const lines = fs.readFileSync('/proc/self/status', 'utf8').trim().split('\n')
   return new Map(lines.map((line) => line.split(/:\s*/, 2) as [string, string]))
 }
 
-async function statusField(name: string, wanted: string): Promise<Finding> {
-  const value = (await statusFields()).get(name)
+function statusField(name: string, wanted: string): Finding {
+  const value = statusFields().get(name)
   return { held: value === wanted, detail: `${name} ${value}` }
 }
 
-async function noCapabilities(): Promise<Finding> {
-  const fields = await statusFields()
+function noCapabilities(): Finding {
+  const fields = statusFields()
   const sets = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'] as const
   const left = sets.filter((set) => !/^0+$/.test(fields.get(set) ?? ''))
   const detail = left.map((set) => `${set} ${fields.get(set)}`).join(', ')
   return { held: left.length === 0, detail: detail || 'All sets are empty' }
 }
 
-async function pidNamespace(): Promise<Finding> {
+function pidNamespace(): Finding {
   const { pid, ppid } = process
   const held = (pid === 1 || ppid === 1) && visibleProcesses().includes(1)
   return { held, detail: `pid ${pid} under ${ppid}` }
 }
 
-async function privateProc(): Promise<Finding> {
+function privateProc(): Finding {
   const uid = process.getuid!()
-  const owners = await Promise.all(visibleProcesses().map(ownerOf))
+  const owners = visibleProcesses().map(ownerOf)
   const others = owners.filter((owner) => owner !== undefined && owner !== uid)
-  const isHost = (await pidNamespace()).held === false
+  const isHost = pidNamespace().held === false
   const detail = `${owners.length} processes, ${others.length} of somebody else`
   return { held: others.length === 0 && !isHost, detail }
 }
 
-const ownerOf = async (id: number): Promise<number | undefined> => {
+const ownerOf = (id: number): number | undefined => {
   try {
-    const status = await readFile(`/proc/${id}/status`, 'utf8')
+    const status = fs.readFileSync(`/proc/${id}/status`, 'utf8')
     return Number(/^Uid:\s+(\d+)/m.exec(status)?.[1])
   } catch {
     return undefined // It ended between the listing and the look.
@@ -107,17 +107,17 @@ const ownerOf = async (id: number): Promise<number | undefined> => {
 // Of the initial namespaces, linux/proc_ns.h; for a caller that doesn't say what is outside.
 const initial: Outside = { ipc: 'ipc:[4026531839]', uts: 'uts:[4026531838]' }
 
-async function otherNamespace(kind: 'ipc' | 'uts', outside: Outside): Promise<Finding> {
-  const here = await readlink(`/proc/self/ns/${kind}`)
+function otherNamespace(kind: 'ipc' | 'uts', outside: Outside): Finding {
+  const here = fs.readlinkSync(`/proc/self/ns/${kind}`)
   return { held: here !== (outside[kind] ?? initial[kind]), detail: here }
 }
 
 /** EROFS alone counts: a refusal by the file's mode would fall with the uid. */
-async function readOnlySystem(): Promise<Finding> {
+function readOnlySystem(): Finding {
   const path = `/usr/.treadle-probe-${process.pid}`
   try {
-    await (await open(path, 'wx')).close()
-    await rm(path)
+    fs.closeSync(fs.openSync(path, 'wx'))
+    fs.rmSync(path)
     return { held: false, detail: 'A file was written to /usr' }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -125,8 +125,8 @@ async function readOnlySystem(): Promise<Finding> {
   }
 }
 
-async function noInterface(): Promise<Finding> {
-  const up = Object.keys(networkInterfaces())
+function noInterface(): Finding {
+  const up = Object.keys(os.networkInterfaces())
   return { held: up.every((name) => name === 'lo'), detail: `Up: ${up.join(', ') || 'none'}` }
 }
 
@@ -143,7 +143,7 @@ const reachMsMax = 500 // Without a route the kernel refuses at once; a wait mea
 
 const reach = (host: string): Promise<string> =>
   new Promise((resolve) => {
-    const socket = connect({ host, port: 80 })
+    const socket = net.connect({ host, port: 80 })
     const settleAs = (answer: string) => {
       socket.destroy()
       resolve(answer)
@@ -153,8 +153,8 @@ const reach = (host: string): Promise<string> =>
     socket.setTimeout(reachMsMax, () => settleAs('no answer'))
   })
 
-async function noCoreDump(): Promise<Finding> {
-  const limits = await readFile('/proc/self/limits', 'utf8')
+function noCoreDump(): Finding {
+  const limits = fs.readFileSync('/proc/self/limits', 'utf8')
   const [, soft, hard] = /^Max core file size\s+(\S+)\s+(\S+)/m.exec(limits) ?? []
   return { held: soft === '0' && hard === '0', detail: `soft ${soft}, hard ${hard}` }
 }

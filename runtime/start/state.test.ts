@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -10,6 +10,7 @@ import { holdState, prepareState, readOrMake } from './state.ts'
 const uid = process.getuid!()
 const withFolder = (work: (folder: string) => Promise<void> | void) => async () => {
   const folder = mkdtempSync(join(tmpdir(), 'state-'))
+  chmodSync(folder, 0o711)
   try {
     await work(folder)
   } finally {
@@ -29,8 +30,9 @@ test(
 test(
   'root is told which folder no other user can pass, where its state lies below one',
   withFolder((folder) => {
+    chmodSync(folder, 0o700)
     const message = new RegExp(`--state lies below ${folder}, which other users can't pass`)
-    assert.throws(() => prepareState(join(folder, 'state'), 0), message) // mkdtemp's mode is 0700.
+    assert.throws(() => prepareState(join(folder, 'state'), 0), message)
   }),
 )
 

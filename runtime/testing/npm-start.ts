@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Line } from './appliance.ts'
 
-export type Started = {
+export type Started = AsyncDisposable & {
   npm: ChildProcess
   lines: Line[]
   /** What went to stderr. */
@@ -49,5 +49,9 @@ export function npmStart({ folder, home, uid }: Where, ...flags: string[]): Star
     said: () => errors,
     ready: async () => (await until('ready', 1))[0]!,
     ended: () => exited,
+    async [Symbol.asyncDispose]() {
+      npm.kill('SIGTERM')
+      await exited
+    },
   }
 }

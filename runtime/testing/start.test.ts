@@ -41,8 +41,7 @@ describe('npm start', () => {
     chmodSync(state, 0o711)
   })
   after(async () => {
-    running.npm.kill('SIGTERM')
-    await running.ended()
+    await running[Symbol.asyncDispose]()
     clone[Symbol.dispose]()
     rmSync(state, { recursive: true, force: true })
   })
@@ -174,7 +173,7 @@ describe('npm start', () => {
 test('npm start of an ordinary user shows the same three loops, in its own home', async () => {
   const uid = process.getuid?.() === 0 ? ordinaryUser : undefined // Or this one is an ordinary user's.
   using clone = createClone(uid)
-  const running = npmStart({ ...clone, uid })
+  await using running = npmStart({ ...clone, uid })
   const { state } = (await running.ready()) as unknown as { state: string }
   assert.equal(state, join(clone.home, '.local/state/treadle'))
   await assertDemo(running, state)

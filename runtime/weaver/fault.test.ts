@@ -5,12 +5,12 @@ import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import type { Sandbox } from './api.ts'
 import { listProcesses, uidOf } from './processes.ts'
 import { assertNoFolders, startTestWeaver, type TestWeaver } from './testing.ts'
 
-const holder = new URL('./hold.ts', import.meta.url)
-const holding = `const { hold } = await import('${holder}'); await hold()`
+const holder = fileURLToPath(new URL('./testing/hold-main.ts', import.meta.url))
 
 type Left = { id: string; uid: number; cgroups: string[] }
 
@@ -37,7 +37,7 @@ for (const backend of ['bubblewrap', 'unshare'] as const) {
 
 /** A sandbox whose holder was killed while it ran. */
 async function leaveBehind({ config, postgres }: TestWeaver): Promise<Left> {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', holding], {
+  const child = spawn(process.execPath, [holder], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')

@@ -2,7 +2,6 @@
 import { z } from 'zod'
 import type { Level } from './api.ts'
 import { fault } from './errors.ts'
-import type { PodClient } from './pod-client.ts'
 
 type Backend = Level['backend']
 
@@ -35,15 +34,25 @@ const Probes = z
   )
   .max(100)
 
-/** Throws `weaver/too-weak`, which names every promise that does not hold. */
-export async function measureLevel(
-  pod: PodClient,
-  { backend, limits, hasFilter }: { backend: Backend; limits: Level['limits']; hasFilter: boolean },
-): Promise<Level> {
-  const probes = await pod.json(Probes, { method: 'GET', path: '/probes' })
+type Facts = { backend: Backend; limits: Level['limits']; hasFilter: boolean }
+
+/**
+ * From the daemon's words when it was up. Throws `weaver/too-weak`, which names every promise that
+ * does not hold.
+ */
+export function toLevel(measured: string, { backend, limits, hasFilter }: Facts): Level {
+  const probes = parseProbes(measured)
   const weak = findWeak(promisedProbes(backend, hasFilter), probes)
   if (weak.length > 0) throw fault('weaver/too-weak', { say: weak.join('; ') })
   return { backend, limits, probes }
+}
+
+function parseProbes(text: string): Level['probes'] {
+  try {
+    return Probes.parse(JSON.parse(text))
+  } catch (cause) {
+    throw fault('weaver/pod-failed', { cause, detail: String(cause) })
+  }
 }
 
 /** A probe that is missing does not hold. */

@@ -6,10 +6,10 @@ import type { StartPlan } from './plan.ts'
 export type Daemon = {
   pid: number
   /**
-   * Resolves when the daemon says that it listens; rejects when it ended before, with its last
-   * words.
+   * Resolves when the daemon says that it listens, with what it measured, as JSON; rejects when it
+   * ended before, with its last words.
    */
-  ready: Promise<void>
+  ready: Promise<string>
   /**
    * Resolves when the process that was started is gone; what it started may take a moment longer.
    */
@@ -36,8 +36,11 @@ export function applyStart({ argv, env }: StartPlan, filterFile: string | null):
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
   })
-  const ready = new Promise<void>((resolve, reject) => {
-    child.stdout!.on('data', () => words().includes('ready\n') && resolve())
+  const ready = new Promise<string>((resolve, reject) => {
+    child.stdout!.on('data', () => {
+      const probes = /^ready (.*)\n/m.exec(words())?.[1]
+      if (probes !== undefined) resolve(probes)
+    })
     child.once('close', (code, name) => reject(new Error(`ended with ${name ?? code}: ${words()}`)))
     child.once('error', reject)
   })
@@ -46,8 +49,9 @@ export function applyStart({ argv, env }: StartPlan, filterFile: string | null):
   return { pid: child.pid, ready, ended }
 }
 
-// An error and where it came from. The agent can write here too, so it is never more.
-const wordsMax = 2_000
+// What the daemon measured, or an error and where it came from. The agent can write here too, so it
+// is never more.
+const wordsMax = 8_000
 
 function keepLastWords(streams: readonly NodeJS.ReadableStream[]): () => string {
   let last = ''

@@ -7,7 +7,7 @@ import type { Level } from '../api.ts'
 import type { WeaverConfig } from '../config.ts'
 import { fault } from '../errors.ts'
 import { makeFolders, removeFolder } from '../folders.ts'
-import { measureLevel } from '../level.ts'
+import { toLevel } from '../level.ts'
 import { endAll, membersOf, toKey } from '../members.ts'
 import { openPod, type PodClient } from '../pod-client.ts'
 import { readProcess } from '../processes.ts'
@@ -81,11 +81,11 @@ export async function createBackend(config: WeaverConfig, privateFolder: string)
         filter,
       )
       const known = onProcess(daemon.pid, readProcess(daemon.pid)?.started ?? '')
-      await Promise.all([known, within(daemon.ready, config.startMsMax)])
+      const [probes] = await Promise.all([within(daemon.ready, config.startMsMax), known])
       const spared = new Set(membersOf({ ...place, pid: daemon.pid }).map(toKey))
       const pod = openPod(join(place.pod, podSocketName))
       const limits = place.cgroups.length > 0 ? 'cgroup' : 'rlimits'
-      const level = await measureLevel(pod, { backend, limits, hasFilter })
+      const level = toLevel(probes, { backend, limits, hasFilter })
       return { place, backend, level, pod, pid: daemon.pid, spared, ended: daemon.ended }
     },
     remove,
@@ -126,11 +126,11 @@ function writeFilter(folder: string): string | null {
   return file
 }
 
-async function within(ready: Promise<void>, msMax: number): Promise<void> {
+async function within<T>(ready: Promise<T>, msMax: number): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error(`not ready after ${msMax} ms`)), msMax)
   try {
-    await Promise.race([ready, late])
+    return await Promise.race([ready, late])
   } catch (cause) {
     throw fault('weaver/no-start', { cause, detail: String(cause) })
   } finally {

@@ -6,15 +6,15 @@ import { openDatabase } from '#kernel/db.ts'
 import { createLog } from '#kernel/log.ts'
 import { createPeers } from '#kernel/peers.ts'
 import { createVerifier } from '#kernel/tokens.ts'
-import { allowAll, serviceClaims, testSigner, testTrust, tokenFor } from '../testing/deps.ts'
-import type { WeaverConfig } from './config.ts'
-import { startWeaver } from './role.ts'
-import { newSandbox } from './testing.ts'
+import { allowAll, serviceClaims, testSigner, testTrust, tokenFor } from '../../testing/deps.ts'
+import type { WeaverConfig } from '../config.ts'
+import { startWeaver } from '../role.ts'
+import { newSandbox } from '../testing.ts'
 
 type Given = { config: WeaverConfig; databaseUrl: string }
 
 /** Reads what it is given from standard input, and prints the sandbox's id. */
-export async function hold(): Promise<void> {
+async function hold(): Promise<void> {
   const { config, databaseUrl } = (await json(process.stdin)) as Given
   const url = await startRole(config, databaseUrl)
   const token = await tokenFor(serviceClaims('spool'), 'weaver')
@@ -42,3 +42,5 @@ async function startRole(config: WeaverConfig, databaseUrl: string): Promise<URL
   })
   return url
 }
+
+if (import.meta.main) await hold()
