@@ -76,7 +76,8 @@ describe('access', () => {
 
   test('every decision is logged, a remembered one too', () => {
     const lines: string[] = []
-    const access = createAccess(createLog('info', { write: (line) => lines.push(line) }), policies)
+    const to = { write: (line: string) => lines.push(line) }
+    const access = createAccess(createLog('debug', to), policies)
     access.assert(owner, 'loop:read', loop)
     access.assert(owner, 'loop:read', loop)
     assert.equal(lines.length, 2)

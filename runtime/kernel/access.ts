@@ -53,10 +53,18 @@ export function createAccess(log: Logger, policiesFolder: URL): Access {
   function logged(claims: Claims, action: Action, resource: Resource): Decision {
     const decision = decide(claims, action, resource)
     const principal = `${claims.kind}:${claims.sub}`
-    const level = decision.errors.length > 0 ? 'warn' : 'info'
-    log[level]({ principal, action, resource: toName(resource), ...decision }, 'decision')
+    log[toLevel(action, decision)](
+      { principal, action, resource: toName(resource), ...decision },
+      'decision',
+    )
     return decision
   }
+}
+
+/** A list asks once a row, so what may be read is told at debug only; changes and refusals are always told. */
+function toLevel(action: Action, { allowed, errors }: Decision): 'warn' | 'info' | 'debug' {
+  if (errors.length > 0) return 'warn'
+  return allowed && action.endsWith(':read') ? 'debug' : 'info'
 }
 
 const toName = ({ type, id, org }: Resource) => `${org}/${type}:${id}`

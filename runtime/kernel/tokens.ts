@@ -64,6 +64,9 @@ export function createSigner(role: RoleName, pem: string): Signer {
   }
 }
 
+const RoleNames = z.enum(roleNames)
+const knownMax = 1_000
+
 export type Verifier = (token: string) => Promise<Claims | undefined>
 
 /** Public keys by role, as PEM (SPKI). */
@@ -77,13 +80,20 @@ export function createVerifier(audience: RoleName, trust: Trust): Verifier {
   const keys = new Map<RoleName, KeyObject>(
     roleNames.map((role) => [role, createPublicKey(trust[role])]),
   )
+  // Roles send the same token for 30 s: its signature need be checked but once. Expiry is checked each time.
+  const known = new Map<string, { claims: Claims; expiresMs: number }>()
   return async (token) => {
+    const hit = known.get(token)
+    if (hit && Date.now() < hit.expiresMs) return hit.claims
     try {
-      const role = z.enum(roleNames).parse(decodeProtectedHeader(token).kid)
+      const role = RoleNames.parse(decodeProtectedHeader(token).kid)
       const options = { issuer: role, audience, algorithms: ['EdDSA'], clockTolerance: 5 }
       const { payload } = await jwtVerify(token, keys.get(role)!, options)
       const claims = Claims.parse(payload)
-      return mayIssue[claims.kind](role, claims) ? claims : undefined
+      if (!mayIssue[claims.kind](role, claims)) return undefined
+      if (known.size >= knownMax) known.clear()
+      known.set(token, { claims, expiresMs: (payload.exp ?? 0) * 1_000 })
+      return claims
     } catch {
       return undefined // Every cause looks alike from outside, on purpose.
     }

@@ -41,15 +41,9 @@ function start({ socket, options }: Extract<Flags, { mode: 'serve' }>): void {
   serve(pod, socket, async () => {
     sayReady(await measured)
     endWithWeaver(pod) // Later than `ready`, for the start. An end that came before is still seen.
-    setImmediate(prepareFirst)
+    // The first request comes in a moment: what it needs is loaded while weaver finds its way here.
+    setImmediate(() => import('./requests.ts'))
   })
-}
-
-/** What every sandbox asks for first is prepared while weaver finds its way here. */
-async function prepareFirst(): Promise<void> {
-  await Promise.all([import('./requests.ts'), import('./exec.ts')])
-  const { makePipeAhead } = await import('./pipe.ts')
-  makePipeAhead()
 }
 
 function sayReady(probes: readonly Probe[]): void {

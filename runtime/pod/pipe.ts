@@ -7,9 +7,9 @@ type Pipe = { from: import('node:net').Socket; to: number }
 
 let ahead: Promise<Pipe | null> | null = null
 
-/** Makes the pipe of the first command before anybody asks: a cold sandbox waits for that one. */
+/** Makes the next command's pipe before anybody asks: the start of a program is what it costs. */
 export function makePipeAhead(): void {
-  ahead = makePipe().catch(() => null) // Whoever wants one tries again, and hears why.
+  ahead ??= makePipe().catch(() => null) // Whoever wants one tries again, and hears why.
 }
 
 /**

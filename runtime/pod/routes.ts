@@ -30,6 +30,7 @@ const routes: Readonly<Record<string, (route: Route) => Promise<void>>> = {
       pod.activation.origin = await startForwarder(pod.proxyPort, pod.line!)
     }
     sendJson(response, 200, { origin: pod.activation.origin })
+    setImmediate(prepareCommand)
   },
 
   async 'PUT /checkout'({ pod, query, request, response }) {
@@ -74,6 +75,7 @@ const routes: Readonly<Record<string, (route: Route) => Promise<void>>> = {
     const wanted = parseExec(await readJson(request))
     const { exec } = await import('./exec.ts')
     sendJson(response, 200, await exec(pod, wanted, whenGone(response)))
+    setImmediate(prepareCommand)
   },
 
   async 'POST /snapshot'({ pod, request, response }) {
@@ -88,6 +90,12 @@ const routes: Readonly<Record<string, (route: Route) => Promise<void>>> = {
     const { probe } = await import('./probes.ts')
     sendJson(response, 200, await probe(Object.fromEntries(query)))
   },
+}
+
+/** The next one, while an answer is on its way to whoever wants to run it. */
+async function prepareCommand(): Promise<void> {
+  const [{ makePipeAhead }] = await Promise.all([import('./pipe.ts'), import('./exec.ts')])
+  makePipeAhead()
 }
 
 /** A checkout, a snapshot and the start of an agent each need the workspace to themselves. */

@@ -119,7 +119,8 @@ describe('a snapshot', () => {
         .sort()
     const plant = (name: string) => {
       const script = join(pod.folder, `${name}.sh`)
-      write(script, `#!/bin/sh\ntouch ${trap(name)}\ncat\n`)
+      const filters = ['filter', 'home']
+      write(script, `#!/bin/sh\ntouch ${trap(name)}\n${filters.includes(name) ? 'cat' : ''}\n`)
       chmodSync(script, 0o755)
       return script
     }

@@ -40,6 +40,7 @@ type Options = {
 const batchBytesMax = 1024 * 1024 // One statement's parameter.
 const waitingMax = 100_000 // Ends that a full disk refused: no call begins meanwhile, so this is what was in flight.
 const flushTriesMax = 5
+const endWaitMs = 5 // A kill within it turns an exact end into an estimate; a record that is asked for does not wait.
 
 export async function startLedger(options: Options): Promise<Ledger> {
   const { folder, config, db, log } = options
@@ -121,16 +122,23 @@ async function replay(segments: Segments, { log, now, prices }: Options): Promis
   return new Map()
 }
 
-/** Ends of one turn of the event loop share a write; a beginning is written at once, with the ends that wait. */
+/** A beginning is written at once, with the ends that wait for a write; alone they wait a moment for company. */
 function createWriter(segments: Segments, open: Open, log: Logger) {
   let waiting: { id: string; line: string }[] = []
-  let isScheduled = false
 
   const write = (more: string[]) => {
     if (waiting.length + more.length === 0) return
     segments.append([...waiting.map(({ line }) => line), ...more].join('\n'))
     for (const { id } of waiting) open.delete(id) // Not before: its beginning may not be deleted until then.
     waiting = []
+  }
+
+  const flushLater = () => {
+    try {
+      write([])
+    } catch (error) {
+      log.error({ error }, 'the ends of calls wait for the disk')
+    }
   }
 
   return {
@@ -146,18 +154,9 @@ function createWriter(segments: Segments, open: Open, log: Logger) {
       open.set(call.facts.id, segments.end().segment)
     },
     end(id: string, line: string) {
-      if (waiting.length < waitingMax) waiting.push({ id, line })
-      else log.error({ call: id }, 'the end of a call is lost: its next start will estimate it')
-      if (isScheduled) return
-      isScheduled = true
-      setImmediate(() => {
-        isScheduled = false
-        try {
-          write([])
-        } catch (error) {
-          log.error({ error }, 'the ends of calls wait for the disk')
-        }
-      })
+      if (waiting.length >= waitingMax) {
+        log.error({ call: id }, 'the end of a call is lost: its next start will estimate it')
+      } else if (waiting.push({ id, line }) === 1) setTimeout(flushLater, endWaitMs)
     },
   }
 }

@@ -5,6 +5,11 @@ import { peek } from './peek.ts'
 
 const at = (text: string) => peek(Buffer.from(text))
 
+// Long, and full of what must be skipped with care.
+const texts = fc
+  .array(fc.constantFrom('"', '\\', 'x', '{', '}', 'é'), { maxLength: 400 })
+  .map((parts) => parts.join(''))
+
 describe('peek', () => {
   for (const [title, text, model, stream] of [
     ['the plain case', '{"model":"m","stream":true}', 'm', true],
@@ -16,6 +21,12 @@ describe('peek', () => {
       false,
     ],
     ['brackets and quotes inside strings', '{"a":"}]\\"{","model":"m"}', 'm', false],
+    [
+      'a long string with escapes',
+      `{"a":"${'x'.repeat(200)}\\\\\\"${'y\\\\'.repeat(90)}","model":"m"}`,
+      'm',
+      false,
+    ],
     ['an escaped key', '{"mod\\u0065l":"m"}', 'm', false],
     ['an escaped value', '{"model":"a\\/b\\u00e9"}', 'a/bé', false],
     ['a stream that is no boolean', '{"model":"m","stream":"true"}', 'm', false],
@@ -47,7 +58,7 @@ describe('peek', () => {
   test('agrees with JSON.parse on any object', () => {
     fc.assert(
       fc.property(
-        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.dictionary(fc.string({ maxLength: 300 }), fc.oneof(fc.jsonValue(), texts)),
         fc.string({ minLength: 1, maxLength: 50 }),
         fc.boolean(),
         (rest, model, stream) => {

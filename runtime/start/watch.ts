@@ -39,7 +39,7 @@ export function createOwnerClient(url: string, stateFolder: string): Client {
 
 export const submit = (client: Client, loop: NewLoopInput) => client.post<Loop>('/api/loops', loop)
 
-const lookMs = 500 // How late a loop that somebody else submitted shows up here.
+const lookMs = 1_000 // How late a loop that somebody else submitted shows up here.
 const shownMax = 200
 
 /** Calls `onSeen` for each event of each loop that is not over when first seen. */

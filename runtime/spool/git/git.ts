@@ -114,8 +114,9 @@ async function settle<const T extends readonly Promise<unknown>[]>(
   { signal, msMax }: GitOptions,
   parts: T,
 ) {
-  const late = AbortSignal.timeout(msMax)
-  const stop = AbortSignal.any(signal ? [late, signal] : [late])
+  const late = new AbortController()
+  const deadline = setTimeout(() => late.abort(), msMax) // Not AbortSignal.timeout: that one outlives the command.
+  const stop = AbortSignal.any(signal ? [late.signal, signal] : [late.signal])
   const kill = () => killGroup(child)
   stop.addEventListener('abort', kill)
   try {
@@ -126,6 +127,7 @@ async function settle<const T extends readonly Promise<unknown>[]>(
     await Promise.allSettled(parts)
     if (!stop.aborted) throw error
   } finally {
+    clearTimeout(deadline)
     stop.removeEventListener('abort', kill)
   }
   signal?.throwIfAborted()

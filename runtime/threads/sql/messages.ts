@@ -10,11 +10,13 @@ const Row = z.object({
   tool_name: z.string().nullable(),
   at: z.number(),
 })
+const Shared = z.object({ thread: z.string(), position: z.number(), messages: z.number() })
+const Nothing = z.object({})
 export type MessageRow = z.infer<typeof Row>
 
 /** The last message that a line shares with what is stored, and how long its thread is. */
 export const findShared = (chains: string[]) =>
-  sql.type(z.object({ thread: z.string(), position: z.number(), messages: z.number() }))`
+  sql.type(Shared)`
     select m.thread, m.position, t.messages
     from threads.messages m join threads.threads t on t.id = m.thread
     where m.chain = any(${sql.array(chains, 'text')})
@@ -22,7 +24,7 @@ export const findShared = (chains: string[]) =>
 
 /** Words go in twice: stemmed as English, and as they are, for names of code and other languages. */
 export const insertMessages = (thread: string, entries: readonly Entry[], at: Date) =>
-  sql.type(z.object({}))`
+  sql.type(Nothing)`
     insert into threads.messages (thread, position, role, text, tool_id, tool_name, at, chain, words)
     select ${thread}, position, role, text, tool_id, tool_name, ${sql.timestamp(at)}, chain,
       to_tsvector('english', words) || to_tsvector('simple', words)

@@ -18,6 +18,8 @@ const Row = z.object({
 })
 export type ThreadRow = z.infer<typeof Row>
 
+const Count = z.object({ count: z.number() })
+const Turn = z.object({ thread: z.string().nullable() })
 const Nothing = z.object({})
 const columns = sql.fragment`
   id, org, "user", loop, pass, attempt, model, is_rehearsal, title, messages, created_at, updated_at`
@@ -49,7 +51,7 @@ export const lockSession = (session: string) =>
   sql.type(Nothing)`select pg_advisory_xact_lock(hashtextextended(${session}, 0)) is null as locked`
 
 export const countThreads = (session: string) =>
-  sql.type(z.object({ count: z.number() }))`
+  sql.type(Count)`
     select count(*) from threads.threads where session = ${session}`
 
 export type NewThread = Omit<ThreadRow, 'created_at' | 'updated_at'> & {
@@ -76,7 +78,7 @@ export const growThread = (id: string, messages: number, at: Date) =>
     where id = ${id}`
 
 export const findTurn = (call: string) =>
-  sql.type(z.object({ thread: z.string().nullable() }))`
+  sql.type(Turn)`
     select thread from threads.turns where call = ${call}`
 
 export const insertTurn = (call: string, thread: string | null, at: Date) =>
