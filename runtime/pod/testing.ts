@@ -94,7 +94,10 @@ export async function startPod({ line, prefix = [], flags = [] }: Setting = {}):
     async [Symbol.asyncDispose]() {
       const ended = daemon.exitCode === null && daemon.signalCode === null && once(daemon, 'exit')
       daemon.stdin!.end()
+      // Node 26 can hang in its own exit (a V8 worker and the collector wait for each other).
+      const hurry = setTimeout(() => daemon.kill('SIGKILL'), 10_000)
       await ended
+      clearTimeout(hurry)
       await pool.destroy()
       rmSync(folder, { recursive: true, force: true })
     },

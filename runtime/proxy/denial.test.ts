@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
@@ -39,6 +39,7 @@ describe('a denial', () => {
     rehearsal = owned.use(await startUpstream())
     const keyFile = join(tmpdir(), `rehearsal-${process.pid}`)
     writeFileSync(keyFile, 'rehearsal-key\n', { mode: 0o600 })
+    owned.defer(() => rmSync(keyFile))
     const breaker = { callsMax: 8, windowMs: '10s', retryAfterS: 5 }
     stage = owned.use(
       await startStage({
