@@ -39,7 +39,7 @@ const end = event({
   delta: { stop_reason: 'end_turn' },
   usage: { output_tokens: 12 },
 })
-const closeMsMax = 250 // Under 10 ms on a quiet machine; tests run on busy ones.
+const closeMsMax = 250 // tests run on busy ones.
 
 describe('a fault', () => {
   const owned = new AsyncDisposableStack()
