@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { createTestDeps, type TestDeps } from '../testing/deps.ts'
@@ -107,11 +108,12 @@ describe('leases', () => {
 
   test('a heartbeat keeps the lease, and tells of a cancellation', async () => {
     const id = await put('a', 'x')
-    await using held = hold((await claim('me', { leaseMs: 300 }))!, 300)
-    await new Promise((resolve) => setTimeout(resolve, 700))
+    await using held = hold((await claim('me', { leaseMs: 900 }))!, 900)
+    const cancelled = once(held.cancelled, 'abort') // Before it can come: a heartbeat is never far.
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
     assert.equal(await claim('you'), null)
     await postgres.query('update spool.loops set cancelled_at = now() where id = $1', [id])
-    await new Promise((resolve) => held.cancelled.addEventListener('abort', resolve))
+    await cancelled
   })
 
   const hold = (lease: Lease, leaseMs = 60_000): Held =>
