@@ -210,7 +210,9 @@ describe("a provider's key", () => {
       'loops and threads': () =>
         answers([
           ...['/api/loops', '/api/providers', '/api/usage', '/api/status', '/api/sandboxes'],
-          ...loops.flatMap((id) => [`/api/loops/${id}/passes`, `/api/loops/${id}/events`]),
+          ...loops.flatMap((id) =>
+            ['', '/passes', '/events'].map((part) => `/api/loops/${id}${part}`),
+          ),
         ]),
     }
   }

@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url'
 import { linkTree } from '#kernel/link-tree.ts'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
-const notCloned = ['node_modules', '.git']
+const notCloned = /(^|\/)(node_modules|\.git|\.dist-[^/]+)$/
 
 export type Clone = Disposable & {
   /** A home that no other user can enter; the clone lies below it. */
@@ -32,8 +32,11 @@ export function createClone(owner?: number): Clone {
   const home = mkdtempSync(join(tmpdir(), 'home-')) // Its mode is 0700.
   const folder = join(home, 'treadle')
   mkdirSync(folder)
-  for (const name of readdirSync(repository).filter((each) => !notCloned.includes(each)))
-    cpSync(join(repository, name), join(folder, name), { recursive: true })
+  for (const name of readdirSync(repository).filter((each) => !notCloned.test(each)))
+    cpSync(join(repository, name), join(folder, name), {
+      recursive: true,
+      filter: (path) => !notCloned.test(path),
+    })
   linkPackages(folder)
   if (owner !== undefined) chownFolders(home, owner)
   return {
@@ -49,7 +52,7 @@ function linkPackages(folder: string): void {
   const lockText = readFileSync(join(repository, 'package-lock.json'))
   const { packages } = JSON.parse(lockText.toString()) as Locked
   const wanted = Object.entries(packages).filter(
-    ([place, { dev }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(place) && !dev,
+    ([place, { dev }]) => /^(runtime\/[^/]+\/)?node_modules\/(@[^/]+\/)?[^/]+$/.test(place) && !dev,
   )
   for (const [place] of wanted) {
     if (!existsSync(join(repository, place))) continue // For another kind of machine.

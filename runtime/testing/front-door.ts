@@ -4,9 +4,10 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { RoleName } from '#kernel/tokens.ts'
-import type { LoginLink, Status } from '../auth/api.ts'
+import type { LoginLink } from '../auth/api.ts'
 import type { AuthConfig } from '../auth/config.ts'
 import { type Auth, startAuth } from '../auth/role.ts'
+import type { Instance } from '../auth/status.ts'
 import { createTestDeps, type TestDeps } from './deps.ts'
 import { startPostgres, type TestPostgres } from './postgres.ts'
 
@@ -48,12 +49,12 @@ export async function startFrontDoor(overrides: Partial<AuthConfig> = {}): Promi
   const { url, createLoginLink }: Auth = starting.use(
     await startAuth(config, {
       ...deps,
-      status: (): Status => ({
+      instance: (): Instance => ({
         version: '0.0.0',
         startedAt: '2026-01-01T00:00:00.000Z',
         url: url.origin,
         proxyUrl: 'http://127.0.0.1:7401',
-        roles: [...urls.keys()].map((role) => ({ role, up: true })),
+        roles: [...urls.keys()],
       }),
     }),
   )
@@ -109,6 +110,7 @@ export async function startFrontDoor(overrides: Partial<AuthConfig> = {}): Promi
 const settings: Omit<AuthConfig, 'ownerTokenFile'> = {
   port: 0,
   publicUrls: ['https://treadle.example.org'],
+  console: 'off',
   loginLinkMs: 900_000,
   sessionIdleMs: 7 * 86_400_000,
   sessionMs: 30 * 86_400_000,
@@ -116,4 +118,5 @@ const settings: Omit<AuthConfig, 'ownerTokenFile'> = {
   sweepMs: 3_600_000,
   denialsMax: 1_000,
   denialsWindowMs: 60_000,
+  streamSilentMs: 15_000,
 }

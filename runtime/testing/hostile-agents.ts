@@ -64,7 +64,7 @@ export const killAll = () => 'kill -KILL -1; sleep 60'
 export const replaceDaemon = () => `cat > /home/agent/imposter.mjs <<'END'
 import { createServer } from 'node:http'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
-const isDaemon = (id) => /^.opt.treadle.node[^\\0]*\\0[^\\0]*pod.main/.test(readFileSync('/proc/' + id + '/cmdline', 'latin1'))
+const isDaemon = (id) => /^.opt.treadle.node[^\\0]*\\0[^\\0]*\\0--socket/.test(readFileSync('/proc/' + id + '/cmdline', 'latin1'))
 const daemon = readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).find(isDaemon)
 rmSync('/run/treadle/pod.sock')
 createServer((request, response) => {

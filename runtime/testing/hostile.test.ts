@@ -72,7 +72,7 @@ const hasPlan = ({ loop, passes }: Found) => {
 const hasStoppedDaemon = () =>
   [...processPieces(allProcesses())].some(
     ({ at, bytes }) =>
-      /^\/opt\/treadle\/node[^\0]*\0[^\0]*pod\/main/.test(bytes.toString('latin1')) &&
+      /^\/opt\/treadle\/node[^\0]*\0[^\0]*\0--socket/.test(bytes.toString('latin1')) &&
       / T /.test(readFileSync(at.replace(/\w+$/, 'stat'), 'latin1')),
   )
 
@@ -80,7 +80,6 @@ const hasStoppedDaemon = () =>
 const twoPasses = { caps: { iterations: 2, time: '2m' } }
 
 const cases: Record<string, Case> = {
-  // A mute daemon is waited for a minute: the first, so that it passes beside the others.
   "stops its sandbox's daemon and takes its place": {
     agent: replaceDaemon,
     during: hasStoppedDaemon,
@@ -165,7 +164,12 @@ const cases: Record<string, Case> = {
     check: hasPlan,
   },
   'leaves processes behind': { agent: leaveProcesses, ending: 'capped: iterations' },
-  'kills all that it can signal': { agent: killAll, ending: 'failed' },
+  'kills all that it can signal': {
+    agent: killAll,
+    ending: 'failed',
+    check: ({ loop }) =>
+      assert.match(loop.reason!, /^The sandbox was lost while its agent ran: all in it was killed/),
+  },
   'prints the promise that stands in its prompt': {
     agent: () => `printf '%s\\n' '${promise}'; date +%N > made.txt`,
     ending: 'capped: iterations',

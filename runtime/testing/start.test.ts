@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Loop, Page } from '../spool/api.ts'
+import type { LoopSummary, Page } from '../spool/api.ts'
 import { createOwnerClient } from '../start/watch.ts'
 import type { Line } from './appliance.ts'
 import { type Clone, createClone } from './clone.ts'
@@ -37,6 +37,7 @@ describe('npm start', () => {
   const start = (...flags: string[]) => npmStart(clone, `--state=${state}`, ...flags)
   before(() => {
     clone = createClone()
+    rmSync(join(clone.folder, 'runtime/console/dist'), { recursive: true, force: true })
     state = mkdtempSync(join(tmpdir(), 'treadle-'))
     chmodSync(state, 0o711)
   })
@@ -52,6 +53,7 @@ describe('npm start', () => {
     for (const field of ['url', 'proxyUrl', 'signInLink', 'state'])
       assert.equal(typeof ready[field], 'string', field)
     assert.equal(ready.state, state)
+    assert.match(running.said(), /Built the console in [\d.]+ s/)
     await assertDemo(running, state)
   })
 
@@ -72,7 +74,10 @@ describe('npm start', () => {
     assert.equal(first.status, 303)
     const cookie = first.headers.getSetCookie()[0]!.split(';')[0]!
     assert.equal((await fetch(url!)).status, 401)
-    assert.equal((await fetch(url!, { headers: { cookie } })).status, 200)
+    const page = await fetch(url!, { headers: { cookie } })
+    assert.equal(page.status, 200)
+    const script = /src="(\/console\/assets\/[^"]+\.js)"/.exec(await page.text())![1]!
+    assert.equal((await fetch(new URL(script, url!))).status, 200)
     const second = await click()
     assert.equal(second.status, 410)
     assert.deepEqual(second.headers.getSetCookie(), [])
@@ -184,9 +189,9 @@ test('npm start of an ordinary user shows the same three loops, in its own home'
 async function assertDemo(running: Started, state: string): Promise<void> {
   const ended = await running.until('ended', 3, 90_000)
   const client = createOwnerClient((await running.ready()).url as string, state)
-  const { items } = await client.get<Page<Loop>>('/api/loops')
+  const { items } = await client.get<Page<LoopSummary>>('/api/loops')
   assert.equal(items.length, 3)
-  assert.ok(new Set(items.map(({ spec }) => spec.agent)).size >= 2, 'at least two agents')
+  assert.ok(new Set(items.map(({ agent }) => agent)).size >= 2, 'at least two agents')
   for (const { loop, ending, exitCode, branch, repository } of ended) {
     assert.deepEqual([ending, exitCode], ['done', 0])
     const passes = running.lines.filter((line) => line.event === 'pass' && line.loop === loop)

@@ -7,6 +7,7 @@ export const entryPoints = [
   /^runtime\/cli\/treadle\.js$/, // The bin: it must run before Node 26 is found.
   /^runtime\/start\/[^/]+\.js$/, // The pre-start script, for the same reason.
   /^runtime\/bench\/[^/]+\.ts$/,
+  /\.config\.ts$/, // A tool finds it by its name.
 ]
 export const isEntryPoint = (path: string) => entryPoints.some((pattern) => pattern.test(path))
 

@@ -74,7 +74,7 @@ describe('the rules on hygiene', () => {
   })
   testPlanted(lockRule, {
     'a download address in the lock file is told': {
-      files: { 'package-lock.json': '{\n"resolved": "x"}' },
+      files: { 'package-lock.json': '{\n"resolved": "https://x"}' },
       found: ['package-lock.json:2'],
     },
     'a lock file without addresses is fine': {

@@ -108,7 +108,7 @@ export const lockRule: Rule = (tree) =>
   ['package-lock.json'].flatMap((path) => {
     const source = tree.get(path)
     if (!source) return []
-    return offencesAt(source, source.text, /"resolved":/g, () => ({
+    return offencesAt(source, source.text, /"resolved": "[a-z+]+:/g, () => ({
       what: 'a download address in the lock file',
       instead: 'run npm install with omit-lockfile-registry-resolved=true in .npmrc',
     }))

@@ -21,6 +21,22 @@ describe('the import rule', () => {
       found: ['runtime/a/a.ts:1'],
       says: /import type/,
     },
+    'the script of a Svelte part is code, and its line is told': {
+      files: {
+        'runtime/a/part.svelte': `<p>it's {x}</p>\n<script lang="ts">\n  import { x } from '../b/inside.ts'\n</script>`,
+        ...roomB,
+      },
+      found: ['runtime/a/part.svelte:3'],
+    },
+    'a room that is a workspace may use its own packages, and another room may not': {
+      files: {
+        'runtime/a/package.json': '{"dependencies":{"own":"1.0.0"}}',
+        [roomA]: `import { x } from 'own'`,
+        'runtime/b/b.ts': `import { x } from 'own'`,
+      },
+      found: ['runtime/b/b.ts:1'],
+      says: /own is not in package.json/,
+    },
     'a dynamic import is an import': {
       files: { [roomA]: `const x = () => import('../b/inside.ts')`, ...roomB },
       found: ['runtime/a/a.ts:1'],
@@ -125,6 +141,16 @@ describe('the dead file rule', () => {
     'a file that another imports, as a type too, is alive': {
       files: { 'runtime/a/main.ts': `import type { X } from './x.ts'`, 'runtime/a/x.ts': '' },
       found: [],
+    },
+    'a file that a Svelte part imports, or its markup loads, is alive': {
+      files: {
+        'runtime/a/main.ts': `import Page from './page.svelte'`,
+        'runtime/a/page.svelte': `<script lang="ts">\n  import { x } from './x.ts'\n</script>\n{#await import('./late.svelte') then Late}<Late />{/await}`,
+        'runtime/a/x.ts': '',
+        'runtime/a/late.svelte': '',
+        'runtime/a/dead.svelte': '',
+      },
+      found: ['runtime/a/dead.svelte:1'],
     },
     'a worker that is started by its path is alive': {
       files: {

@@ -15,13 +15,15 @@ import {
 
 /** A role imports its own folder, `#kernel/*`, node and its packages; other rooms' `api.ts` as types. */
 export const importRule: Rule = (tree) => {
-  const packages = declaredPackages(tree)
-  return codeOf(tree).flatMap((source) =>
-    source.imports.flatMap((used) => {
+  const everywhere = declaredPackages(tree, 'package.json')
+  return codeOf(tree).flatMap((source) => {
+    const own = declaredPackages(tree, `${roomOf(source.path)}/package.json`)
+    return source.imports.flatMap((used) => {
+      const packages = everywhere.union(own)
       const wrong = used.target ? wrongFile(source, used, tree) : wrongPackage(used, packages)
       return wrong ? [{ path: source.path, line: used.line, ...wrong }] : []
-    }),
-  )
+    })
+  })
 }
 
 type Wrong = Pick<Offence, 'what' | 'instead'> | undefined
@@ -63,9 +65,10 @@ function wrongPackage({ specifier }: Import, packages: ReadonlySet<string>): Wro
   }
 }
 
-function declaredPackages(tree: Tree): ReadonlySet<string> {
+/** Of a room that is a workspace of its own, or of all; none where there is no such file. */
+function declaredPackages(tree: Tree, path: string): ReadonlySet<string> {
   const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
-    tree.get('package.json')?.text ?? '{}',
+    tree.get(path)?.text ?? '{}',
   ) as Record<string, Record<string, string>>
   const all = { ...dependencies, ...devDependencies, ...optionalDependencies }
   return new Set(Object.keys(all))
@@ -79,7 +82,7 @@ export const cycleRule: Rule = (tree) => {
     const source = tree.get(path)
     if (!source || done.has(path)) return
     for (const { target, kind, line } of source.imports) {
-      if (kind !== 'value' || !target) continue
+      if (kind !== 'value' || !target || target === path) continue // A part that shows itself again.
       const from = [...trail, path].indexOf(target)
       if (from < 0) visit(target, [...trail, path])
       else offences.push(cycleAt(path, line, [...[...trail, path].slice(from), target]))
@@ -113,7 +116,7 @@ export const deadFileRule: Rule = (tree) => {
 }
 
 function uses(user: SourceFile, path: string): boolean {
-  if (!/\.(ts|js)$/.test(user.path)) return user.text.includes(path)
+  if (!/\.(ts|js|svelte)$/.test(user.path)) return user.text.includes(path)
   if (user.imports.some(({ target }) => target === path)) return true
   // Started by its path: a worker, a child process, a daemon copied into a sandbox.
   const near = `${basename(dirname(path))}/${basename(path)}`
@@ -128,7 +131,8 @@ const effect =
 /** Importing a module must do nothing: only programs act. */
 export const effectRule: Rule = (tree) =>
   codeOf(tree)
-    .filter(({ path }) => !isEntryPoint(path))
+    // A part of Svelte is a function: its script runs when it is shown.
+    .filter(({ path }) => !isEntryPoint(path) && !path.endsWith('.svelte'))
     .flatMap((source) =>
       offencesAt(source, source.masked.code, effect, ([found]) => ({
         what: `importing this runs \`${found.trim()}\``,

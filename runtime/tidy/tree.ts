@@ -23,7 +23,7 @@ export type Tree = ReadonlyMap<string, SourceFile>
 export type Offence = { path: string; line: number; what: string; instead: string }
 export type Rule = (tree: Tree) => Offence[]
 
-const notOurs = new Set(['.git', 'node_modules', 'result']) // `result` is the link that `nix build` leaves.
+const notOurs = new Set(['.git', 'node_modules', 'dist', 'result']) // `result` is the link that `nix build` leaves.
 const textBytesMax = 500_000 // What is larger is told by its size, and not read.
 
 export function readTree(root: string): Tree {
@@ -62,7 +62,7 @@ function createSource(path: string, text: string, bytes: number): SourceFile {
     bytes,
     text,
     get masked() {
-      masked ??= mask(text)
+      masked ??= mask(toScript(path, text))
       return masked
     },
     get imports() {
@@ -72,7 +72,7 @@ function createSource(path: string, text: string, bytes: number): SourceFile {
   }
 }
 
-export const isCode = ({ path }: SourceFile) => ['.ts', '.js'].includes(extname(path))
+export const isCode = ({ path }: SourceFile) => ['.ts', '.js', '.svelte'].includes(extname(path))
 export const isTest = ({ path }: { path: string }) => path.endsWith('.test.ts')
 export const codeOf = (tree: Tree) => [...tree.values()].filter(isCode)
 
@@ -93,11 +93,30 @@ export function offencesAt(
   })
 }
 
+/**
+ * What of a file is code: of a Svelte part its scripts, and what its markup loads when it is shown. All lines stay where
+ * they are; those of a script lose the indentation that they have for being in one.
+ */
+function toScript(path: string, text: string): string {
+  if (extname(path) !== '.svelte') return text
+  let isInside = false
+  const lines = text.split('\n').map((line) => {
+    if (/^<\/?script\b/.test(line)) {
+      isInside = !line.startsWith('</')
+      return ''
+    }
+    if (isInside) return line.replace(/^ {2}/, '')
+    return (line.match(/\bimport\('[^']+'\)/g) ?? []).join(';')
+  })
+  return lines.join('\n')
+}
+
 const staticImport =
   /^(?:import\s*|(?:import|export)\s+(?:(type)\s+)?[\w*{}\s,$]+?\s*from\s*)(['"]) *\2/gm
 const dynamicImport = /\bimport\(\s*(['"]) *\1\s*\)/g
 
-function findImports({ path, text, masked }: SourceFile): Import[] {
+function findImports({ path, text: whole, masked }: SourceFile): Import[] {
+  const text = toScript(path, whole)
   const toImport = (match: RegExpExecArray, kind: Import['kind']): Import => {
     const last = text.slice(match.index, match.index + match[0].length)
     const specifier = /(['"])([^'"]*)\1[^'"]*$/.exec(last)![2]!

@@ -1,0 +1,27 @@
+// Who is signed in, and for which organisation.
+import type { Me, OrgList } from '../../auth/api.ts'
+import { ask, type Refusal } from './ask.ts'
+
+class Session {
+  me: Me | undefined = $state.raw(undefined)
+  orgs: OrgList['items'] = $state.raw([])
+  error: Refusal | undefined = $state.raw(undefined)
+
+  async read(): Promise<void> {
+    try {
+      const [me, orgs] = await Promise.all([ask<Me>('/api/me'), ask<OrgList>('/api/orgs')])
+      this.me = me
+      this.orgs = orgs.items
+      this.error = undefined
+    } catch (error) {
+      this.error = error as Refusal
+    }
+  }
+
+  async enter(org: string): Promise<void> {
+    await ask(`/api/orgs/${encodeURIComponent(org)}/enter`, { method: 'POST' })
+    location.assign('/loops') // Nothing of the other organisation may stay on the page.
+  }
+}
+
+export const session = new Session()

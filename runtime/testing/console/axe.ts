@@ -1,0 +1,24 @@
+// What axe-core finds wrong with a page as it stands: roles, names, contrast, order of headings.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { AxeResults } from 'axe-core'
+import type { Page } from 'playwright-core'
+
+const source = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
+const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']
+
+/** One line a fault: the rule, the element, and what to do. */
+export async function findFaults(page: Page): Promise<string[]> {
+  const isThere = await page.evaluate(() => 'axe' in globalThis)
+  if (!isThere) await page.evaluate(source)
+  const { violations } = await page.evaluate(
+    (wanted) =>
+      (globalThis as unknown as { axe: { run(options: unknown): Promise<AxeResults> } }).axe.run({
+        runOnly: { type: 'tag', values: wanted },
+      }),
+    tags,
+  )
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`),
+  )
+}
