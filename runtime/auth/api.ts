@@ -25,15 +25,42 @@ export type Me = {
   user: string
   org: string
   role: 'owner' | 'member'
-  channel: 'owner-token' | 'session' | 'key'
+  channel: 'owner-token' | 'owner-session' | 'session' | 'key'
+  /** The session's public id; null for whoever came in without one. */
+  session: string | null
+  /** May name paths of this machine. */
+  isLocalOwner: boolean
 }
 export type LoginLink = { url: string; expiresAt: string }
+
+/** A browser that is signed in. `id` says nothing about the cookie. */
+export type Session = {
+  id: string
+  createdAt: string
+  lastUsedAt: string
+  expiresAt: string
+  /** Where it signed in from; null for a session from before this was kept. */
+  address: string | null
+  /** Such as `Firefox 131, Linux`; null where the browser is not known. */
+  browser: string | null
+  isCurrent: boolean
+}
+/** The caller's own, last used first; never more than one may have, so in one page. */
+export type SessionList = { items: Session[]; cursor: null }
+export type EndedSessions = { ended: number }
+
+/** An organisation that the caller belongs to. */
+export type Org = { id: string; name: string; role: 'owner' | 'member'; isCurrent: boolean }
+export type OrgList = { items: Org[]; cursor: null }
+
 export type Status = {
   version: string
   startedAt: string
   url: string
   proxyUrl: string
+  /** As it is at this moment: each was asked. */
   roles: { role: string; up: boolean }[]
+  database: 'up' | 'down'
 }
 /** `GET /internal/keys`, for the proxy: what it needs to check a key in memory. `hash` is SHA-256, hex. */
 export type KeyCheck = {

@@ -1,27 +1,23 @@
 // Whose request it is: the owner's token, a key, or a session. Nothing else opens the front door: tokens between
 // roles have their own audience, and are read on internal routes alone.
 import type { IncomingMessage } from 'node:http'
-import type { UserClaims } from '#kernel/tokens.ts'
+import { type Caller, firstOrg, firstUser } from './caller.ts'
+import { readCookie } from './cookie.ts'
 import type { Denials } from './denials.ts'
+import { isDirect } from './direct.ts'
 import { fault } from './errors.ts'
 import { type Keys, keyPrefix } from './keys.ts'
 import { ownerTokenPrefix } from './owner-token.ts'
 import { hashOf } from './secret-text.ts'
-import { readCookie, type Sessions } from './sessions.ts'
+import type { Sessions } from './sessions.ts'
 
-export const firstOrg = 'default'
-export const firstUser = 'owner'
-
-const owner: UserClaims = {
-  kind: 'user',
-  sub: firstUser,
-  org: firstOrg,
-  role: 'owner',
-  channel: 'owner-token',
+const owner: Caller = {
+  claims: { kind: 'user', sub: firstUser, org: firstOrg, role: 'owner', channel: 'owner-token' },
+  session: null,
 }
 
 /** Throws `auth/absent` without a credential, and one and the same `auth/refused` for whatever is wrong with it. */
-export type Authenticate = (request: IncomingMessage) => Promise<UserClaims>
+export type Authenticate = (request: IncomingMessage) => Promise<Caller>
 
 type Credentials = {
   isOwnerToken: (given: string) => boolean
@@ -42,11 +38,17 @@ export function createAuthenticate(credentials: Credentials): Authenticate {
     }
     const hash = hashOf(text)
     denials.admit(addressOf(request), hash)
-    const claims = kind === 'key' ? await keys.use(text) : await sessions.find(hash)
-    if (!claims) throw fault('auth/refused')
+    const caller =
+      kind === 'key' ? await useKey(keys, text) : await sessions.find(hash, isDirect(request))
+    if (!caller) throw fault('auth/refused')
     denials.prove(hash)
-    return claims
+    return caller
   }
+}
+
+async function useKey(keys: Keys, text: string): Promise<Caller | undefined> {
+  const claims = await keys.use(text)
+  return claims && { claims, session: null }
 }
 
 type Credential = { kind: 'owner-token' | 'key' | 'session'; text: string }
@@ -62,6 +64,13 @@ function readCredential(request: IncomingMessage): Credential | undefined {
   if (text.startsWith(ownerTokenPrefix)) return { kind: 'owner-token', text }
   if (text.startsWith(keyPrefix)) return { kind: 'key', text }
   throw fault('auth/refused')
+}
+
+/** A session that was good when it was last asked: enough for what holds no data, while the database is away. */
+export function isProvenSession(request: IncomingMessage, denials: Denials): boolean {
+  if (request.headers.authorization !== undefined) return false
+  const text = readCookie(request)
+  return text !== undefined && denials.isProven(hashOf(text))
 }
 
 export const addressOf = (request: IncomingMessage) => request.socket.remoteAddress ?? 'unknown'

@@ -9,6 +9,8 @@ export const AuthConfig = z.strictObject({
   port: z.int().min(0).max(65_535),
   publicUrls: z.array(PublicUrl).max(10),
   ownerTokenFile: z.string().min(1),
+  /** A folder, or `off`. */
+  console: z.string().min(1),
   loginLinkMs: Duration,
   sessionIdleMs: Duration,
   sessionMs: Duration,
@@ -16,6 +18,7 @@ export const AuthConfig = z.strictObject({
   sweepMs: Duration,
   denialsMax: z.int().min(1).max(10_000),
   denialsWindowMs: Duration,
+  streamSilentMs: Duration,
 })
 export type AuthConfig = Readonly<z.infer<typeof AuthConfig>>
 

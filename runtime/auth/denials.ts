@@ -6,6 +6,9 @@ export type Denials = {
   /** Throws while this address was refused too often, unless the credential proved good before. */
   admit(address: string, credentialHash: string): void
   prove(credentialHash: string): void
+  isProven(credentialHash: string): boolean
+  /** It is over: what proved good before does so no more. */
+  forget(credentialHash: string): void
   /** Counts one. Answers whether it is still worth a line in the access log. */
   count(address: string): boolean
 }
@@ -32,6 +35,8 @@ export function createDenials(max: number, windowMs: number, now: () => Date): D
       proven.add(credentialHash)
       if (proven.size > provenMax) proven.delete(proven.values().next().value!)
     },
+    isProven: (credentialHash) => proven.has(credentialHash),
+    forget: (credentialHash) => void proven.delete(credentialHash),
     count(address) {
       const window = windowOf(address) ?? { count: 0, endsAt: now().getTime() + windowMs }
       window.count += 1

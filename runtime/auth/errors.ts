@@ -9,10 +9,12 @@ export type AuthCode =
   | 'auth/keys-max'
   | 'auth/link-over'
   | 'auth/method'
+  | 'auth/org-absent'
   | 'auth/origin'
   | 'auth/path'
   | 'auth/peer-down'
   | 'auth/refused'
+  | 'auth/session-absent'
   | 'auth/store-down'
   | 'auth/too-many-denials'
   | 'auth/upgrade'
@@ -35,14 +37,16 @@ export const faultTable: FaultTable<AuthCode> = {
   },
   'auth/link-over': { status: 410, text: 'This link was used, or its time is over.' },
   'auth/method': { status: 405, text: 'This method is not spoken here.' },
+  'auth/org-absent': { status: 404, text: 'You belong to no organisation with this id.' },
   'auth/origin': { status: 403, text: 'A page of another origin asked for a change.' },
   'auth/path': {
     status: 400,
     text: 'A path here has plain segments: no dots, double or encoded slashes.',
   },
-  'auth/peer-down': { status: 502, text: 'The role behind this path does not answer.' },
+  'auth/peer-down': { status: 503, text: 'The role behind this path does not answer.' },
   // One text for every cause: unknown, ended, revoked, for another audience.
   'auth/refused': { status: 401, text: 'This credential is not good.' },
+  'auth/session-absent': { status: 404, text: 'You have no session with this id.' },
   'auth/store-down': { status: 503, text: 'The database does not answer. Try again in a moment.' },
   'auth/too-many-denials': {
     status: 429,

@@ -35,7 +35,7 @@ describe('faults behind the front door', () => {
     await using threads = await startEchoPeer('threads')
     door.urls.set('threads', threads.url)
     const response = await door.call('GET', '/api/loops', owner)
-    assert.equal(response.status, 502)
+    assert.equal(response.status, 503)
     assert.deepEqual(await response.json(), {
       code: 'auth/peer-down',
       message: 'The role behind this path does not answer. It is spool.',
@@ -45,7 +45,7 @@ describe('faults behind the front door', () => {
 
   test('a role that has not started yet is named too', async () => {
     const response = await door.call('POST', '/api/sandboxes/a/exec', owner)
-    assert.equal(response.status, 502)
+    assert.equal(response.status, 503)
     assert.match(await response.text(), /It is weaver/)
   })
 
@@ -58,14 +58,14 @@ describe('faults behind the front door', () => {
         headers: { authorization: `Bearer ${door.ownerToken}` },
       })
       const [error] = await once(socket, 'error')
-      assert.match(String(error), /502/)
+      assert.match(String(error), /503/)
     }
   })
 
-  test('a role that dies before its answer is a 502', async () => {
+  test('a role that dies before its answer is a 503', async () => {
     await using spool = await startEchoPeer('spool', (request) => request.socket.destroy())
     useSpool(spool)
-    assert.equal((await door.call('GET', '/api/loops', owner)).status, 502)
+    assert.equal((await door.call('GET', '/api/loops', owner)).status, 503)
   })
 
   test('a role that dies in mid-answer cuts the client off, who never takes the part for the whole', {

@@ -1,18 +1,22 @@
 // The way on to the other roles: whoever asks is named by a short-lived signed token, never by what they sent.
-import type { ClientRequest, IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex, Writable } from 'node:stream'
 import type { RequestHandler } from 'express'
 import httpProxy from 'http-proxy'
-import type { RoleName, Signer, UserClaims } from '#kernel/tokens.ts'
+import type { RoleName, Signer } from '#kernel/tokens.ts'
+import type { Caller } from './caller.ts'
 import { fault } from './errors.ts'
+import type { LiveLines } from './live-lines.ts'
 
 // What lies behind which path. Whatever is not written here, `/internal` above all, can't be reached.
 const roleOfNoun = new Map<string, RoleName>([
   ['loops', 'spool'],
+  ['agents', 'spool'],
   ['sandboxes', 'weaver'],
   ['threads', 'threads'],
   ['providers', 'proxy'],
   ['usage', 'proxy'],
+  ['calls', 'proxy'],
 ])
 
 /** The role that answers this path. The gate let pass plain paths alone, so what is compared here is what it means. */
@@ -23,20 +27,28 @@ const tokenLifeMs = 60_000 // It is checked when the request begins; a stream ma
 
 export type Forward = Disposable & {
   /** Streams request and answer through. */
-  http(claims: UserClaims, role: RoleName): RequestHandler
+  http(caller: Caller, role: RoleName): RequestHandler
   /** Throws, or calls `refuse`, while the client can still be told; after that it cuts. */
   webSocket(upgrade: Upgrade, refuse: (error: unknown) => void): Promise<void>
 }
 
 type Upgrade = {
-  claims: UserClaims
+  caller: Caller
   role: RoleName
   request: IncomingMessage
   socket: Duplex
   head: Buffer
 }
 
-export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): Forward {
+type Deps = {
+  sign: Signer
+  urls: ReadonlyMap<RoleName, URL>
+  lines: LiveLines
+  /** How long an event stream may stand still. */
+  streamSilentMs: number
+}
+
+export function createForward({ sign, urls, lines, streamSilentMs }: Deps): Forward {
   // `toProxy` sends the path as it was checked, not as a second parser reads it. No agent: a connection a request, so
   // nothing that one caller sent can stand in front of another's request.
   const proxy = httpProxy.createProxyServer({ changeOrigin: true, toProxy: true })
@@ -49,6 +61,10 @@ export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): F
     if (!response.shouldKeepAlive) answer.headers.connection = 'close'
     // A peer that dies in mid-answer: cut, so that nobody takes the part for the whole.
     answer.once('close', () => answer.complete || response.destroy())
+    // A stream's headers are news too, and http-proxy keeps them until its first byte.
+    if (!answer.headers['content-length']) setImmediate(flush, response)
+    // A peer that hangs, or whose machine is gone, says no goodbye.
+    if (isEventStream(answer)) answer.setTimeout(streamSilentMs, () => answer.destroy())
   })
   proxy.on('proxyReqWs', (upstream, _request, socket) => {
     socket.once('close', () => upstream.destroy())
@@ -58,7 +74,7 @@ export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): F
     })
   })
 
-  const prepare = async (claims: UserClaims, role: RoleName, request: IncomingMessage) => {
+  const prepare = async ({ claims }: Caller, role: RoleName, request: IncomingMessage) => {
     const url = urls.get(role)
     if (!url) throw peerDown(role)
     const token = await sign(claims, role, tokenLifeMs)
@@ -66,17 +82,27 @@ export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): F
     return { target: url.href, headers: { authorization: `Bearer ${token}` } }
   }
 
+  const holdUntilClosed = ({ session }: Caller, line: Writable) => {
+    if (session)
+      line.once(
+        'close',
+        lines.hold(session, () => line.destroy()),
+      )
+  }
+
   return {
-    http: (claims, role) => async (request, response, next) => {
-      const options = await prepare(claims, role, request)
+    http: (caller, role) => async (request, response, next) => {
+      holdUntilClosed(caller, response)
+      const options = await prepare(caller, role, request)
       proxy.web(request, response, options, (cause) => {
         if (response.headersSent) response.destroy()
         else if (!response.destroyed) next(peerDown(role, cause))
       })
     },
-    async webSocket({ claims, role, request, socket, head }, refuse) {
+    async webSocket({ caller, role, request, socket, head }, refuse) {
+      holdUntilClosed(caller, socket)
       const upgrade = request.headers.upgrade!
-      const options = await prepare(claims, role, request)
+      const options = await prepare(caller, role, request)
       if (socket.destroyed) return
       const headers = { ...options.headers, connection: 'Upgrade', upgrade }
       request.headers.upgrade = upgrade // http-proxy looks for it here.
@@ -93,6 +119,13 @@ export function createForward(sign: Signer, urls: ReadonlyMap<RoleName, URL>): F
     },
   }
 }
+
+function flush(response: ServerResponse): void {
+  if (!response.headersSent && !response.destroyed) response.flushHeaders()
+}
+
+const isEventStream = ({ headers }: IncomingMessage) =>
+  headers['content-type']?.startsWith('text/event-stream') === true
 
 const peerDown = (role: RoleName, cause?: unknown) =>
   fault('auth/peer-down', { say: `It is ${role}.`, cause })

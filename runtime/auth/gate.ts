@@ -1,6 +1,7 @@
 // What every request passes before anybody asks who sends it: our name, our origin, a plain path.
 import type { IncomingMessage } from 'node:http'
 import type { RequestHandler, Response } from 'express'
+import { localOrigins } from './direct.ts'
 import { fault } from './errors.ts'
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
@@ -44,7 +45,7 @@ const safeHeaders = new Map([
 
 // Segments of RFC 3986 characters. An encoded dot, slash, backslash, percent or control character could mean another path to
 // whoever decodes it next; guarded by smuggling.test.ts.
-const plainPath =
+export const plainPath =
   /^(\/(?!\.{1,2}(?:\/|$))(?:[\w.~!$&'()*+,;=:@-]|%(?!2[5ef]|5c|[01]|7f)[0-9a-f]{2})+)*\/?$/i
 
 function assertPlain(request: IncomingMessage): void {
@@ -65,11 +66,9 @@ const hostOnce = (raw: readonly string[]) =>
 /** DNS rebinding: a page of any site can have its own name point to 127.0.0.1, but not our name in Host. */
 function ownOriginOf(request: IncomingMessage, publicUrls: readonly string[]): string {
   const host = request.headers.host?.toLowerCase()
-  const { localPort = 0 } = request.socket // It has none any more when the client has left.
-  const local = ['127.0.0.1', 'localhost', '[::1]'].map(
-    (name) => new URL(`http://${name}:${localPort}`).origin, // It leaves out port 80, as browsers do.
+  const found = [...localOrigins(request), ...publicUrls].find(
+    (origin) => new URL(origin).host === host,
   )
-  const found = [...local, ...publicUrls].find((origin) => new URL(origin).host === host)
   if (!found || !hostOnce(request.rawHeaders)) throw fault('auth/host', { detail: host ?? 'none' })
   return found
 }

@@ -1,54 +1,38 @@
-// The frame of every page: no script, one style sheet, which the policy names by its hash.
+// The frame of the pages without a script: one style sheet, which the policy names by its hash.
 import { createHash } from 'node:crypto'
 import type { Response } from 'express'
 import { Html, html } from './html.ts'
 
+// The values of the console's tokens.css, which is not there to load before somebody is signed in, or at all.
 const style = `
 :root {
   color-scheme: light dark;
-  --ground: #fbfaf8; --sheet: #ffffff; --ink: #1d1b18; --soft: #6a645b; --line: #e4dfd6;
-  --accent: #7a3e12; --good: #23703a; --bad: #a52a1e; --wait: #8a6100;
+  --surface-0: #f7f8fa; --surface-1: #ffffff; --surface-2: #eff1f5; --text-1: #171a21; --text-2: #4c5362;
+  --line: #dde1e8; --line-strong: #c3c9d4; --accent: #3c55c9; --accent-text: #ffffff; --state-failed: #b8291d;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --ground: #171513; --sheet: #201d1a; --ink: #ece7df; --soft: #a79f93; --line: #37322c;
-    --accent: #e0a070; --good: #74c48a; --bad: #ef8a7d; --wait: #dcb55c;
+    --surface-0: #101216; --surface-1: #171a20; --surface-2: #1f232b; --text-1: #e9ebf0; --text-2: #b4bac7;
+    --line: #282d37; --line-strong: #3a414e; --accent: #8ea2f8; --accent-text: #10131c; --state-failed: #f28b80;
   }
 }
 * { box-sizing: border-box }
-body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
-main { max-width: 52rem; margin: 0 auto; padding: 2rem 1.25rem 4rem }
-header { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: baseline; margin-bottom: 1.5rem }
-h1 { font-size: 1.5rem; margin: 0; letter-spacing: -.01em }
-h2 { font-size: 1rem; margin: 0 0 .75rem }
-p { margin: 0 0 .75rem }
+html { height: 100% }
+body { margin: 0; min-height: 100%; background: var(--surface-0); color: var(--text-1); font: 13px/20px system-ui, sans-serif }
+main { max-width: 420px; margin: 0 auto; padding: 16vh 16px 32px }
+header { display: flex; align-items: center; gap: 8px; margin-bottom: 16px; color: var(--accent) }
+h1 { font-size: 17px; line-height: 24px; font-weight: 600; margin: 0; color: var(--text-1) }
+section { background: var(--surface-1); border: 1px solid var(--line); border-radius: 6px; padding: 20px }
 section > :last-child { margin-bottom: 0 }
-section { background: var(--sheet); border: 1px solid var(--line); border-radius: 8px; padding: 1.25rem; margin-bottom: 1rem; overflow-x: auto }
-.who { margin-left: auto; color: var(--soft) }
-.who form { display: inline }
-.soft { color: var(--soft) }
-.good { color: var(--good) }
-.bad { color: var(--bad) }
-.wait { color: var(--wait) }
-ul.roles { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; list-style: none; margin: 0 0 .75rem; padding: 0 }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { text-align: left; padding: .4rem 1rem .4rem 0; border-top: 1px solid var(--line); vertical-align: top }
-th { border-top: 0; color: var(--soft); font-weight: 500 }
-th:last-child, td:last-child { padding-right: 0 }
-th.number, td.number { text-align: right }
-@media (max-width: 40rem) {
-  tr:first-child { display: none }
-  tr { display: block; border-top: 1px solid var(--line); padding: .6rem 0 }
-  td { display: block; border: 0; padding: 0 }
-  td.number { display: inline-block; text-align: left; margin-right: 1.5rem; color: var(--soft) }
-  td.number::before { content: attr(data-label) " " }
-}
-code, pre { font: .875rem/1.6 ui-monospace, monospace }
-pre { margin: 0 0 .75rem; overflow-x: auto }
-.tag { border: 1px solid var(--line); border-radius: 4px; padding: 0 .35rem; font-size: .8rem; color: var(--soft); white-space: nowrap }
-button { font: inherit; color: var(--sheet); background: var(--accent); border: 0; border-radius: 6px; padding: .5rem 1.1rem; cursor: pointer }
-button.link { color: var(--accent); background: none; padding: 0; text-decoration: underline }
-button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }`
+h2 { font-size: 13px; font-weight: 600; margin: 0 0 8px }
+p { margin: 0 0 12px }
+.soft { color: var(--text-2) }
+.bad { color: var(--state-failed) }
+pre { font: 12px/20px ui-monospace, 'SF Mono', 'Cascadia Code', 'DejaVu Sans Mono', monospace; margin: 0 0 12px; padding: 8px 12px; background: var(--surface-2); border-radius: 6px; overflow-x: auto; user-select: all }
+label { display: block; font-size: 12px; color: var(--text-2); margin-bottom: 4px }
+input { font: inherit; width: 100%; height: 32px; padding: 0 8px; margin-bottom: 12px; color: var(--text-1); background: var(--surface-1); border: 1px solid var(--line-strong); border-radius: 6px }
+button { font: inherit; font-weight: 600; height: 32px; padding: 0 16px; color: var(--accent-text); background: var(--accent); border: 0; border-radius: 6px; cursor: pointer }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }`
 
 const styleHash = createHash('sha256').update(style).digest('base64')
 const policy = [
@@ -59,8 +43,9 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** @param who What stands at the top right: who is signed in. */
-export const toPage = (title: string, body: Html, who: Html = html``): Html => html`<!doctype html>
+const mark = html`<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><path d="M2 3h12M8 3v10M4 13h8" stroke="currentColor" stroke-width="2" fill="none" stroke-linecap="round"/></svg>`
+
+export const toPage = (title: string, body: Html): Html => html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -70,8 +55,10 @@ export const toPage = (title: string, body: Html, who: Html = html``): Html => h
 </head>
 <body>
 <main>
-<header><h1>Treadle</h1>${who}</header>
+<header>${mark}<h1>Treadle</h1></header>
+<section>
   ${body}
+</section>
 </main>
 </body>
 </html>`

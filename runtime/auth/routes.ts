@@ -11,27 +11,36 @@ import type { Access, Resource } from '#kernel/access.ts'
 import { serviceOf, withCaller } from '#kernel/caller.ts'
 import { Fault } from '#kernel/fault.ts'
 import { parse } from '#kernel/parse.ts'
-import type { UserClaims, Verifier } from '#kernel/tokens.ts'
+import type { Verifier } from '#kernel/tokens.ts'
 import type { NoteDenial } from './access-log.ts'
 import { type KeyList, type Me, NewKey, type Status } from './api.ts'
-import type { Authenticate } from './authenticate.ts'
+import { type Authenticate, isProvenSession } from './authenticate.ts'
+import type { Caller } from './caller.ts'
+import type { Denials } from './denials.ts'
 import { fault } from './errors.ts'
 import { type Forward, roleOf } from './forward.ts'
 import { type Gate, originOf, withGate } from './gate.ts'
 import type { Keys } from './keys.ts'
 import type { LoginLinks } from './login-links.ts'
+import type { Organisations } from './organisations.ts'
+import { orgRoutes, sessionRoutes } from './session-routes.ts'
+import type { Sessions } from './sessions.ts'
 import { isStoreDown } from './store-down.ts'
 
 type Deps = {
   gate: Gate
   pages: Router
+  assets: Router
   verify: Verifier
   authenticate: Authenticate
   access: Access
   keys: Keys
   loginLinks: LoginLinks
+  sessions: Sessions
+  organisations: Organisations
+  denials: Denials
   forward: Forward
-  status: () => Status
+  status: () => Promise<Status>
   noteDenial: NoteDenial
   denialsWindowMs: number
 }
@@ -40,8 +49,10 @@ export const authRoutes = (deps: Deps) =>
   Router({ caseSensitive: true })
     .use(withGate(deps.gate))
     .use('/internal', withCaller(deps.verify), internalRoutes(deps))
+    .use(deps.assets)
     .use(deps.pages)
-    .use('/api', withUser(deps.authenticate), ownRoutes(deps))
+    .get('/api/status', (request, response) => showStatus(deps, request, response))
+    .use('/api', withCallerOf(deps.authenticate), ownRoutes(deps))
     .use(onward(deps.forward))
     .use(onDenial(deps))
 
@@ -54,18 +65,23 @@ const internalRoutes = ({ keys }: Deps) =>
 const ownRoutes = (deps: Deps) =>
   Router({ caseSensitive: true })
     .get('/me', (_request, response) => {
-      const { sub: user, org, role, channel } = userOf(response)
-      response.json({ user, org, role, channel } satisfies Me)
+      const { claims, session } = callerOf(response)
+      const { sub: user, org, role, channel } = claims
+      const isLocalOwner = channel === 'owner-token' || channel === 'owner-session'
+      response.json({ user, org, role, channel, session, isLocalOwner } satisfies Me)
     })
-    .get('/status', (_request, response) => void response.json(deps.status()))
     .post('/login-links', async (_request, response) => {
       const claims = userOf(response)
       const { org, sub: user, channel } = claims
       deps.access.assert(claims, 'org:administer', { type: 'Org', id: org, org })
-      const link = await deps.loginLinks.create({ org, user, channel }, originOf(response))
+      // A session hands on no more than a session: this machine's owner is proved by the token's file alone.
+      const maker = { org, user, channel, isLocalOwner: channel === 'owner-token' }
+      const link = await deps.loginLinks.create(maker, originOf(response))
       response.status(201).json(link)
     })
     .use('/keys', keyRoutes(deps))
+    .use('/sessions', sessionRoutes(deps))
+    .use('/orgs', orgRoutes(deps))
 
 const bodyMax = '16kb' // A name and a number.
 
@@ -100,20 +116,31 @@ const keyOf = (id: string, org: string, owner?: string): Resource => ({
   ...(owner !== undefined && { owner }),
 })
 
-const withUser =
+/** A session that was good a moment ago is told what is up also while the database, which knows it, is not. */
+async function showStatus(deps: Deps, request: Request, response: Response): Promise<void> {
+  try {
+    await deps.authenticate(request)
+  } catch (error) {
+    if (!isStoreDown(error) || !isProvenSession(request, deps.denials)) throw error
+  }
+  response.json(await deps.status())
+}
+
+const withCallerOf =
   (authenticate: Authenticate): RequestHandler =>
   async (request, response, next) => {
-    response.locals.user = await authenticate(request)
+    response.locals.caller = await authenticate(request)
     next()
   }
 
-const userOf = (response: Response) => response.locals.user as UserClaims
+const callerOf = (response: Response) => response.locals.caller as Caller
+const userOf = (response: Response) => callerOf(response).claims
 
 const onward =
   (forward: Forward): RequestHandler =>
   (request, response, next) => {
     const role = roleOf(request.path)
-    return role ? forward.http(userOf(response), role)(request, response, next) : next()
+    return role ? forward.http(callerOf(response), role)(request, response, next) : next()
   }
 
 /** Notes who was kept out. A database that is away is told as such, and not as a failure of ours. */
@@ -121,7 +148,7 @@ const onDenial =
   ({ noteDenial, denialsWindowMs }: Deps): ErrorRequestHandler =>
   async (error: unknown, request: Request, response, next) => {
     const known = isStoreDown(error) ? fault('auth/store-down', { cause: error }) : error
-    await noteDenial(known, request, userOf(response))
+    await noteDenial(known, request, (response.locals.caller as Caller | undefined)?.claims)
     if (known instanceof Fault && known.status === 429) {
       response.setHeader('retry-after', Math.ceil(denialsWindowMs / 1_000))
     }

@@ -30,8 +30,8 @@ export function handleUpgrades(
       const isTerminal = terminalPath.test(request.url!.split('?', 1)[0]!)
       const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
       if (!isTerminal || !isWebSocket) throw fault('auth/upgrade')
-      const claims = await authenticate(request)
-      const terminal = { claims, role: 'weaver', request, socket, head } as const
+      const caller = await authenticate(request)
+      const terminal = { caller, role: 'weaver', request, socket, head } as const
       await forward.webSocket(terminal, (error) => refuse(socket, error, log))
     } catch (error) {
       await noteDenial(error, request)

@@ -10,7 +10,15 @@ export const accessFaults = {
 } as const
 const fault = createFaults<keyof typeof accessFaults>(accessFaults)
 
-export type ResourceType = 'Loop' | 'Sandbox' | 'Thread' | 'Key' | 'Provider' | 'Usage' | 'Org'
+export type ResourceType =
+  | 'Loop'
+  | 'Sandbox'
+  | 'Thread'
+  | 'Key'
+  | 'Session'
+  | 'Provider'
+  | 'Usage'
+  | 'Org'
 export type Resource = {
   type: ResourceType
   id: string

@@ -7,7 +7,8 @@ import { createAccess } from '#kernel/access.ts'
 import { createLog } from '#kernel/log.ts'
 import { toText } from '#kernel/parse.ts'
 import { type RoleName, roleNames } from '#kernel/tokens.ts'
-import type { LoginLink, Status } from '../auth/api.ts'
+import type { LoginLink } from '../auth/api.ts'
+import type { Instance } from '../auth/status.ts'
 import { type Config, loadConfig } from './config.ts'
 import { migrateAll, startEmbedded, useExternal } from './database.ts'
 import { explainPort, UsageError } from './errors.ts'
@@ -40,7 +41,7 @@ export async function startAppliance(options: Options): Promise<Appliance> {
   starting.use(await holdState(state))
   starting.defer(() => rmSync(state.run, { recursive: true, force: true }))
   const keys = loadKeys(state.folder('keys'))
-  const readable = prepareReadable(join(state.path, 'readable'))
+  const readable = prepareReadable(join(state.path, 'readable'), options.searchPath)
   const config = configOf(options, state, readable)
   const log = createLog(config.log.level, openLogFile(state.folder('logs')))
   const booting =
@@ -57,14 +58,14 @@ export async function startAppliance(options: Options): Promise<Appliance> {
     )
     config.proxy.rehearsal = { url, keyFile }
   }
-  const { status, startedWith } = statusOf(config)
-  const wanted = { config, roles: options.roles, database, keys, state, log, status, access }
+  const { instance, startedWith } = instanceOf(config)
+  const wanted = { config, roles: options.roles, database, keys, state, log, instance, access }
   const explain = (error: unknown) => {
     throw explainPort(error, config)
   }
   const roles = starting.use(await startRoles(wanted).catch(explain))
   startedWith(roles)
-  const { url, proxyUrl } = status()
+  const { url, proxyUrl } = instance()
   writeInstance(state, { url, proxyUrl, rehearsalUrl: config.proxy.rehearsal?.url })
   starting.defer(() => rmSync(join(state.path, 'instance.json'), { force: true }))
   const auth = roles.started.get('auth')
@@ -101,23 +102,21 @@ function configOf(options: Options, state: StateFolder, readable: Readable): Mut
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends object | null ? Mutable<T[K]> : T[K] }
 
-/** What `GET /api/status` answers. Roles are known once they are started; before that, none is up. */
-function statusOf(config: Config) {
+/** What `GET /api/status` answers beside what it asks the roles themselves. */
+function instanceOf(config: Config) {
   const startedAt = new Date().toISOString()
   let running: StartedRoles | undefined
-  const status = (): Status => ({
+  const instance = (): Instance => ({
     version,
     startedAt,
     url: running?.started.has('auth') ? running.urls.get('auth')!.origin : '',
     proxyUrl: running?.started.has('proxy') ? publicUrl(running.started.get('proxy')!) : '',
-    roles: Object.keys(config)
-      .filter((name) => name !== 'peers' && name !== 'log')
-      .map((role) => ({ role, up: running?.urls.has(role as never) ?? false })),
+    roles: Object.keys(config).filter((name) => name !== 'peers' && name !== 'log'),
   })
   const startedWith = (roles: StartedRoles) => {
     running = roles
   }
-  return { status, startedWith }
+  return { instance, startedWith }
 }
 
 // The proxy's `url` is its routes for other roles; model traffic has a port of its own.

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Loop } from '../spool/api.ts'
+import type { Loop, LoopPage, LoopSummary } from '../spool/api.ts'
 import type { Appliance } from './appliance.ts'
 import { createDemoTask, type DemoName, demoNames, toDemoLoop } from './demo/demo.ts'
 import type { Report } from './report.ts'
@@ -18,10 +18,10 @@ export async function showFirstStart(
 ): Promise<void> {
   const done = join(appliance.state.path, 'demo.json')
   if (existsSync(done)) return report.say(nextTime)
-  report.say(introduction(appliance.agents.pi))
+  report.say(introduction(appliance.agents.pi !== undefined))
   const client = createOwnerClient(appliance.url!, appliance.state.path)
-  const known = (await client.get<{ items: Loop[] }>('/api/loops?limit=50')).items
-  const loops: Loop[] = []
+  const known = (await client.get<LoopPage>('/api/loops?limit=50')).items
+  const loops: LoopSummary[] = []
   for (const name of demoNames) {
     // A start that was killed between two submissions goes on where it was.
     loops.push(
@@ -30,7 +30,7 @@ export async function showFirstStart(
   }
   writePrivate(done, JSON.stringify({ loops: loops.map(({ id }) => id) }))
   await untilOver(client, loops, signal)
-  if (!signal.aborted) report.say(whatNext(appliance.state.path))
+  if (!signal.aborted) report.say(whatNext(appliance))
 }
 
 async function submitDemo(
@@ -45,7 +45,7 @@ async function submitDemo(
   return client.post<Loop>('/api/loops', { ...loop, agent })
 }
 
-async function untilOver(client: Client, loops: Loop[], signal: AbortSignal): Promise<void> {
+async function untilOver(client: Client, loops: LoopSummary[], signal: AbortSignal): Promise<void> {
   for (const { id } of loops) {
     while (!signal.aborted) {
       const loop = await client.get<Loop>(`/api/loops/${id}`).catch(() => undefined)
@@ -65,11 +65,11 @@ A loop is done when the agent promised so, no plan item is open, and every gate 
 const nextTime = `Waiting for loops: npx --no-install treadle loop run LOOP.yaml   (treadle --help tells the rest)
 `
 
-function whatNext(state: string): string {
+function whatNext({ state: { path: state }, url }: Appliance): string {
   const isDefault = state === defaultStateFolder(process.getuid!(), { HOME: homedir() })
   const treadle = `npx --no-install treadle${isDefault ? '' : ` --state ${state}`}`
   return `
-The three loops are over. Look at what they left:
+The three loops are over. Look at what they left: in the console, ${url}, where the link above signs in, and here:
   git -C ${join(state, 'demo/fix-adder')} log --oneline --all --graph
   ${treadle} loop list
   ${treadle} thread search "failing test"

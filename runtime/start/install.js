@@ -1,5 +1,6 @@
-// Before `npm start` and `npm test`: installs what is missing, and nothing when all is there. Plain JavaScript for
-// Node 20, without packages: it runs before there are any. Progress goes to stderr, so that stdout stays the program's.
+// Before `npm start` and `npm test`: installs what is missing, builds the console where that has changed, and does
+// nothing when all is there. Plain JavaScript for Node 20, without packages: it runs before there are any. Progress
+// goes to stderr, so that stdout stays the program's.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -17,8 +18,8 @@ const omit = wantsDev ? [] : ['--omit=dev']
 // Install scripts stay off: none is needed, and a package's script is the usual way in for a stolen one.
 const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
 
+const node = join(root, 'node_modules/.bin/node')
 if (!isInstalled()) {
-  const node = join(root, 'node_modules/.bin/node')
   await run(
     process.execPath,
     ['ci', ...omit],
@@ -34,6 +35,8 @@ if (!isInstalled()) {
   }
   writeFileSync(stamp, JSON.stringify({ lock, dev: wantsDev }))
 }
+// Without a console all else works, where the configuration says so: whether it may be missing is said there.
+spawnSync(node, [join(root, 'runtime/start/build-console.js')], { stdio: ['ignore', 2, 2] })
 
 function isInstalled() {
   try {

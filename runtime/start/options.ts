@@ -15,6 +15,8 @@ export type Options = {
   /** Connection string with the login and database left to each role; absent = the embedded PostgreSQL. */
   database?: string
   logLevel?: string
+  /** Where the shell that started us looks for programs. */
+  searchPath?: string
   json: boolean
   demo: boolean
 }
@@ -75,6 +77,7 @@ export function parseOptions(argv: string[], uid: number, environment: Environme
     ...defined('parallel', number('parallel', 64)),
     ...defined('database', values.database),
     ...defined('logLevel', values['log-level']),
+    ...defined('searchPath', environment['PATH']),
   }
   return problems.length > 0 ? { kind: 'problems', problems } : { kind: 'options', options }
 }

@@ -13,19 +13,28 @@ import {
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { linkTree } from '#kernel/link-tree.ts'
+import type { Agents } from '../spool/agents/programs.ts'
+import {
+  type AgentPrograms,
+  bringAgentPrograms,
+  findAgentPrograms,
+  keyOf,
+  packagesOf,
+} from './agent-programs.ts'
 
-export type Readable = { path: string; agents: { pi: boolean; codex: boolean } }
+export type Readable = { path: string; agents: Agents }
 
 const clone = fileURLToPath(new URL('../../', import.meta.url))
 const rooms = ['runtime/pod', 'runtime/agent', 'runtime/kernel']
 const packages = ['@lydell/node-pty', 'ws', 'zod']
-const agentPackages = { pi: '@earendil-works/pi-coding-agent', codex: '@openai/codex' } as const
 
-/** Brings `<state>/readable/<key>` up to date with the clone. Takes milliseconds when nothing changed. */
-export function prepareReadable(folder: string): Readable {
+/**
+ * Brings `<state>/readable/<key>` up to date with the clone and with the agents of this machine, looked for along
+ * `searchPath`. Takes milliseconds when nothing changed.
+ */
+export function prepareReadable(folder: string, searchPath = ''): Readable {
   mkdirSync(folder, { recursive: true, mode: 0o755 })
-  const isInstalled = (name: string) => existsSync(join(clone, 'node_modules', name))
-  const agents = { pi: isInstalled(agentPackages.pi), codex: isInstalled(agentPackages.codex) }
+  const agents = findAgentPrograms(clone, searchPath)
   const path = join(folder, contentKey(agents))
   if (!existsSync(path)) {
     for (const old of readdirSync(folder))
@@ -33,10 +42,10 @@ export function prepareReadable(folder: string): Readable {
     fill(`${path}.new`, agents)
     renameSync(`${path}.new`, path) // One step: a folder without `.new` is whole.
   }
-  return { path, agents }
+  return { path, agents: agents.inventory.found }
 }
 
-function fill(path: string, agents: Readable['agents']): void {
+function fill(path: string, agents: AgentPrograms): void {
   link(
     join(clone, 'node_modules', `node-linux-${process.arch}`, 'bin/node'),
     join(path, 'node/bin/node'),
@@ -47,12 +56,9 @@ function fill(path: string, agents: Readable['agents']): void {
   )
   link(join(clone, 'package.json'), join(path, 'app/package.json'))
   for (const room of rooms) link(join(clone, room), join(path, 'app', room))
-  const wanted = [
-    ...packages,
-    ...(agents.pi ? [agentPackages.pi] : []),
-    ...(agents.codex ? [agentPackages.codex] : []),
-  ]
+  const wanted = [...packages, ...packagesOf(agents.inventory)]
   for (const place of closureOf(wanted)) link(join(clone, place), join(path, 'app', place))
+  bringAgentPrograms(agents, join(path, 'app'))
 }
 
 function link(from: string, to: string): void {
@@ -98,9 +104,9 @@ function lookUp(
   }
 }
 
-/** Changes when the lock, an agent's presence, or a file of the rooms does. */
-function contentKey(agents: Readable['agents']): string {
-  const hash = createHash('sha256').update(JSON.stringify(agents))
+/** Changes when the lock, an agent's program, or a file of the rooms does. */
+function contentKey(agents: AgentPrograms): string {
+  const hash = createHash('sha256').update(keyOf(agents))
   hash.update(readFileSync(join(clone, 'package-lock.json')))
   for (const room of rooms) for (const line of listing(join(clone, room))) hash.update(line)
   return hash.digest('hex').slice(0, 16)

@@ -80,7 +80,7 @@ export function createTextReport(write: Write): Report {
       // Its name is before the line already.
       const lines =
         event.event === 'started'
-          ? [`${agentName(loop.spec.agent)} on ${loop.spec.model}  ${pico.dim(loop.id)}`]
+          ? [`${loop.agent} on ${toPrintableDeep(loop.model)}  ${pico.dim(loop.id)}`]
           : toEventLines(toPrintableDeep(event), loop.isRehearsal, pico)
       for (const line of lines) write(`${name}  ${line}`)
     },
@@ -89,6 +89,3 @@ export function createTextReport(write: Write): Report {
 
 const whereMissing = 'not started here, and no URL under `peers` in the configuration'
 const nameWidth = 16 // Most names; a longer one only shifts its own line.
-
-const agentName = (agent: Seen['loop']['spec']['agent']) =>
-  typeof agent === 'string' ? agent : toPrintableDeep(agent.command[0]!)

@@ -4,7 +4,7 @@ import type { Logger } from '#kernel/log.ts'
 import { createPeers } from '#kernel/peers.ts'
 import type { Role, RoleDeps } from '#kernel/role.ts'
 import { createVerifier, type RoleName, type Signer } from '#kernel/tokens.ts'
-import type { Status } from '../auth/api.ts'
+import type { Instance } from '../auth/status.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import type { Keys } from './keys.ts'
@@ -17,7 +17,7 @@ export type RolesOptions = {
   keys: Keys
   state: StateFolder
   log: Logger
-  status: () => Status
+  instance: () => Instance
   access: Access
 }
 
@@ -25,7 +25,7 @@ export type RolesOptions = {
 export type StarterDeps = RoleDeps & {
   sign: Signer
   urls: ReadonlyMap<RoleName, URL>
-  status: () => Status
+  instance: () => Instance
 }
 
 export type StartedRoles = AsyncDisposable & {
@@ -47,7 +47,7 @@ const starters: Readonly<Record<RoleName, (config: Config, deps: StarterDeps) =>
 
 /** Starts the roles asked for, each with its own database login, key and folder. Disposing ends them backwards. */
 export async function startRoles(options: RolesOptions): Promise<StartedRoles> {
-  const { config, roles, keys, database, state, log, status, access } = options
+  const { config, roles, keys, database, state, log, instance, access } = options
   await using starting = new AsyncDisposableStack()
   const urls = new Map<RoleName, URL>()
   for (const [role, url] of Object.entries(config.peers))
@@ -67,7 +67,7 @@ export async function startRoles(options: RolesOptions): Promise<StartedRoles> {
       folder: state.folder(`roles/${role}`),
       sign,
       urls,
-      status,
+      instance,
     }
     const running = starting.use(await starters[role](config, deps))
     started.set(role, running)

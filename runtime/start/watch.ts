@@ -6,9 +6,9 @@ import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '#kernel/log.ts'
 import { startRepeating } from '#kernel/repeat.ts'
-import type { Loop, LoopEvent, NewLoopInput, Page } from '../spool/api.ts'
+import type { Loop, LoopEvent, LoopPage, LoopSummary, NewLoopInput } from '../spool/api.ts'
 
-export type Seen = { loop: Loop; event: LoopEvent }
+export type Seen = { loop: LoopSummary; event: LoopEvent }
 export type Client = {
   get<T>(path: string): Promise<T>
   post<T>(path: string, body: unknown): Promise<T>
@@ -53,7 +53,7 @@ export function startWatching(
   let isFirstLook = true
   const looking = startRepeating(
     async () => {
-      const { items } = await client.get<Page<Loop>>(`/api/loops?limit=${shownMax}`)
+      const { items } = await client.get<LoopPage>(`/api/loops?limit=${shownMax}`)
       for (const loop of items) {
         if (followed.has(loop.id)) continue
         // What ended before this start was told by the start before.
@@ -73,7 +73,7 @@ export function startWatching(
     },
   }
 
-  async function follow(loop: Loop, fromNow: boolean): Promise<void> {
+  async function follow(loop: LoopSummary, fromNow: boolean): Promise<void> {
     let after = fromNow ? await lastSeq(loop) : 0
     while (!stop.signal.aborted) {
       try {
@@ -91,7 +91,7 @@ export function startWatching(
     }
   }
 
-  async function lastSeq(loop: Loop): Promise<number> {
+  async function lastSeq(loop: LoopSummary): Promise<number> {
     let last = 0
     for await (const line of client.lines(`/api/loops/${loop.id}/events`, stop.signal)) {
       last = (JSON.parse(line) as LoopEvent).seq

@@ -1,7 +1,15 @@
 import { sql } from 'slonik'
 
 export type AccessEvent = {
-  event: 'sign-in' | 'sign-out' | 'link-made' | 'key-made' | 'key-revoked' | 'denied'
+  event:
+    | 'sign-in'
+    | 'sign-out'
+    | 'session-ended'
+    | 'org-entered'
+    | 'link-made'
+    | 'key-made'
+    | 'key-revoked'
+    | 'denied'
   org?: string | undefined
   user?: string | undefined
   channel?: string | undefined

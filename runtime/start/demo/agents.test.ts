@@ -8,14 +8,17 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { spawn } from '@lydell/node-pty'
 import { createLog } from '#kernel/log.ts'
+import type { Wire } from '../../proxy/api.ts'
 import type { LoggedCall } from '../../rehearsal/call-log.ts'
 import { planUsage } from '../../rehearsal/script.ts'
-import { toAgentStart } from '../../spool/agents/profile.ts'
+import { findInstalled } from '../../spool/agents/programs.ts'
+import { toAgentStart } from '../../spool/agents/start.ts'
 import { NewLoop } from '../../spool/api.ts'
 import { type Rehearsal, startRehearsal } from '../rehearsal.ts'
 import { createDemoTask, type DemoName, toDemoLoop } from './demo.ts'
 
 const app = fileURLToPath(new URL('../../..', import.meta.url))
+const programs = { node: process.execPath, app, agents: findInstalled(app) }
 const passMsMax = 60_000 // A pass takes about a second; a busy machine may need many.
 
 describe('a real agent with the rehearsal model', () => {
@@ -33,28 +36,24 @@ describe('a real agent with the rehearsal model', () => {
     rmSync(work, { recursive: true, force: true })
   })
 
-  const wires = ['messages', 'chat', 'responses'] as const
   const readCalls = () =>
     readFileSync(join(work, 'calls.jsonl'), 'utf8')
       .split('\n')
       .filter(Boolean)
       .map((line) => JSON.parse(line) as LoggedCall)
 
-  type Pass = { name: DemoName; agent: Agent; folder: string; toFile: (content: string) => string }
+  type Pass = { name: DemoName; agent: Agent; folder: string; wire: Wire }
   type Agent = 'builtin' | 'pi' | 'codex'
 
   /** A home of its own each time, as a fresh sandbox has. */
-  async function runPass({ name, agent, folder, toFile }: Pass): Promise<number> {
+  async function runPass({ name, agent, folder, wire }: Pass): Promise<number> {
     const loop = NewLoop.parse({ ...toDemoLoop(name, folder), agent })
-    const start = toAgentStart(
-      { loop, wires, programs: { node: process.execPath, app } },
-      passMsMax,
-    )
+    const start = toAgentStart({ loop, wires: [wire], programs }, passMsMax)
     const fill = (text: string) => text.replaceAll('{{origin}}', rehearsal.url)
     const home = mkdtempSync(join(work, 'home-'))
     for (const { path, content } of start.files) {
       mkdirSync(dirname(join(home, path)), { recursive: true })
-      writeFileSync(join(home, path), fill(toFile(content)))
+      writeFileSync(join(home, path), fill(content))
     }
     const [program, ...args] = start.argv.map(fill)
     const plain = { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, HOME: home }
@@ -69,28 +68,24 @@ describe('a real agent with the rehearsal model', () => {
   const isGreen = (folder: string) =>
     spawnSync(process.execPath, ['--test'], { cwd: folder, env: {} }).status === 0
 
-  const asChat = (content: string) =>
-    content
-      .replaceAll('"anthropic-messages"', '"openai-completions"')
-      .replaceAll('"{{origin}}"', '"{{origin}}/v1"')
-  const asIs = (content: string) => content
-
   // Model calls of each pass: a look, the steps of the script, and the last words.
-  const cases: [Agent, LoggedCall['wire'], DemoName, number[], Pass['toFile']][] = [
-    ['builtin', 'messages', 'fix-adder', [7, 7], asIs],
-    ['pi', 'messages', 'fix-adder', [7, 7], asIs],
-    ['pi', 'chat', 'fix-adder', [7, 7], asChat],
-    ['codex', 'responses', 'fix-adder', [7, 7], asIs],
-    ['pi', 'messages', 'parse-duration', [8, 5], asIs],
-    ['builtin', 'messages', 'word-count', [7, 7, 7], asIs],
+  const cases: [Agent, Wire, DemoName, number[]][] = [
+    ['builtin', 'messages', 'fix-adder', [7, 7]],
+    ['pi', 'messages', 'fix-adder', [7, 7]],
+    ['pi', 'chat', 'fix-adder', [7, 7]],
+    ['pi', 'responses', 'fix-adder', [7, 7]],
+    ['pi', 'gemini', 'fix-adder', [7, 7]],
+    ['codex', 'responses', 'fix-adder', [7, 7]],
+    ['pi', 'messages', 'parse-duration', [8, 5]],
+    ['builtin', 'messages', 'word-count', [7, 7, 7]],
   ]
-  for (const [agent, wire, name, callsOfPasses, toFile] of cases) {
+  for (const [agent, wire, name, callsOfPasses] of cases) {
     test(`${agent} brings ${name} to green over ${wire}, in ${callsOfPasses.length} passes`, async () => {
       const folder = join(work, `${agent}-${wire}-${name}`)
       await createDemoTask(name, folder)
       for (const [pass, count] of callsOfPasses.entries()) {
         const before = readCalls().length
-        assert.equal(await runPass({ name, agent, folder, toFile }), 0)
+        assert.equal(await runPass({ name, agent, folder, wire }), 0)
         const calls = readCalls().slice(before)
         assert.deepEqual(
           calls.map(({ wire, status, end, usage }) => ({ wire, status, end, usage })),
