@@ -1,8 +1,20 @@
 // What the wire carries. Others import these as types, and never the role itself.
 import { z } from 'zod'
 
-export const wires = ['messages', 'chat', 'responses'] as const
+export const wires = ['messages', 'chat', 'responses', 'gemini'] as const
 export type Wire = (typeof wires)[number]
+
+/** Which vendor's wire and header a provider wants. */
+export const providerKinds = ['anthropic', 'openai', 'gemini'] as const
+export type ProviderKind = (typeof providerKinds)[number]
+
+const Key = z
+  .string()
+  .min(1)
+  .max(10_000)
+  .regex(/^[\x21-\x7e]+$/, 'The key must be one line of printable characters.')
+const BaseUrl = z.url({ protocol: /^https?$/ })
+const Models = z.array(z.string().min(1).max(200)).max(500)
 
 export const NewProvider = z.strictObject({
   name: z
@@ -11,25 +23,33 @@ export const NewProvider = z.strictObject({
       /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
       'Use lower-case letters, digits and inner hyphens.',
     ),
-  kind: z.enum(['anthropic', 'openai']),
+  kind: z.enum(providerKinds),
   /** The credential itself; the command reads it from a file. It never comes back. */
-  key: z
-    .string()
-    .min(1)
-    .max(10_000)
-    .regex(/^[\x21-\x7e]+$/, 'The key must be one line of printable characters.'),
-  /** Origin, or origin and prefix, before /v1. */
-  baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+  key: Key,
+  /** Origin, or origin and prefix, before /v1 or /v1beta. */
+  baseUrl: BaseUrl.optional(),
   /** Needed for an address that is private, loopback or link-local. */
   allowPrivate: z.boolean().default(false),
-  models: z.array(z.string().min(1).max(200)).max(500).default([]),
+  models: Models.default([]),
 })
 export type NewProvider = z.infer<typeof NewProvider>
 export type NewProviderInput = z.input<typeof NewProvider>
 
+/** `PUT /api/providers/:name`: what is given replaces what is stored; the rest stays. */
+export const ProviderChange = z
+  .strictObject({
+    key: Key.optional(),
+    /** Wants the key as well: a stored one never goes to another address than it was given for. */
+    baseUrl: BaseUrl.optional(),
+    allowPrivate: z.boolean().optional(),
+    models: Models.optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, 'Say what is to change.')
+export type ProviderChange = z.infer<typeof ProviderChange>
+
 export type Provider = {
   name: string
-  kind: 'anthropic' | 'openai' | 'rehearsal'
+  kind: ProviderKind | 'rehearsal'
   baseUrl: string
   allowPrivate: boolean
   models: string[]

@@ -15,7 +15,8 @@ export type Caller = {
 /** `line` is the sandbox whose line the call came over; undefined = the public port. */
 export type Identify = (credential: string, line: string | undefined) => Caller | Promise<Caller>
 
-const tokensMax = 10_000 // One a sandbox; the oldest leave, and are verified again if they come back.
+// One a sandbox, 2.5 KB each; the longest unused leave, and are verified again if they come back.
+const tokensMax = 500
 
 /**
  * **Security.** The two doors share no credential: a sandbox's token is good on that sandbox's line alone, so a stolen

@@ -22,12 +22,25 @@ const paths = {
   messages: '/v1/messages',
   chat: '/v1/chat/completions',
   responses: '/v1/responses',
+  gemini: '/v1beta/models/',
 } as const
-const usage = {
-  messages: { input_tokens: 100, output_tokens: 10 },
-  chat: { prompt_tokens: 100, completion_tokens: 10 },
-  responses: { input_tokens: 100, output_tokens: 10 },
+const answers = {
+  messages: { usage: { input_tokens: 100, output_tokens: 10 } },
+  chat: { usage: { prompt_tokens: 100, completion_tokens: 10 } },
+  responses: { usage: { input_tokens: 100, output_tokens: 10 } },
+  gemini: {
+    candidates: [{ finishReason: 'STOP' }],
+    usageMetadata: { promptTokenCount: 100, candidatesTokenCount: 4, thoughtsTokenCount: 6 },
+  },
 }
+/** What each vendor calls a spent budget and a forbidden model. */
+const names = {
+  messages: ['billing_error', 'permission_error'],
+  chat: ['billing_error', 'permission_error'],
+  responses: ['billing_error', 'permission_error'],
+  gemini: ['PERMISSION_DENIED', 'PERMISSION_DENIED'],
+} as const
+const nameOf = ({ type, status }: Record<string, string>) => type ?? status
 
 describe('a denial', () => {
   const owned = new AsyncDisposableStack()
@@ -50,6 +63,7 @@ describe('a denial', () => {
     await stage.addProvider({ models: ['claude-opus-4-5', 'no-price'] })
     await stage.addProvider({ name: 'open', kind: 'openai', models: ['gpt-5'] })
     await stage.addProvider({ name: 'any', kind: 'anthropic', models: [] })
+    await stage.addProvider({ name: 'google', kind: 'gemini', models: ['gemini-2.5-pro'] })
     await stage.addProvider({
       name: 'greedy',
       kind: 'openai',
@@ -66,7 +80,7 @@ describe('a denial', () => {
         )!
         response
           .writeHead(200, { 'content-type': 'application/json' })
-          .end(JSON.stringify({ usage: usage[wire] }))
+          .end(JSON.stringify(answers[wire]))
       }
     }
   })
@@ -76,10 +90,11 @@ describe('a denial', () => {
     count += 1
     const full = sandboxClaims({ sub: `sb-${count}`, model: asked, ...claims })
     await using line = await startLine(stage, full.sub)
-    const response = await fetch(new URL(paths[wire], line.url), {
+    const path = wire === 'gemini' ? `${paths.gemini}${asked}:generateContent` : paths[wire]
+    const response = await fetch(new URL(path, line.url), {
       method: 'POST',
       headers: { authorization: `Bearer ${await stage.deps.tokenFor(full)}` },
-      body: JSON.stringify({ model: asked }),
+      body: JSON.stringify(wire === 'gemini' ? {} : { model: asked }),
     })
     return {
       sandbox: full.sub,
@@ -89,11 +104,17 @@ describe('a denial', () => {
     }
   }
 
-  const models = { messages: 'claude-opus-4-5', chat: 'gpt-5', responses: 'gpt-5' } as const
+  const models = {
+    messages: 'claude-opus-4-5',
+    chat: 'gpt-5',
+    responses: 'gpt-5',
+    gemini: 'gemini-2.5-pro',
+  } as const
   for (const [wire, budget, policy] of [
     ['messages', 402, 403],
     ['chat', 402, 403],
     ['responses', 400, 400],
+    ['gemini', 403, 403],
   ] as const) {
     test(`on ${wire}: a spent dollar budget is ${budget}, says how much, and is not retried`, async () => {
       const sub = `usd-${wire}`
@@ -104,7 +125,7 @@ describe('a denial', () => {
       assert.equal(denied.status, budget)
       assert.equal(denied.headers.get('x-should-retry'), 'false')
       assert.match(denied.body.error.message!, /It has used \$0\.000[28] of \$0\.0002\./)
-      assert.equal(denied.body.error.type, 'billing_error')
+      assert.equal(nameOf(denied.body.error), names[wire][0])
       assert.equal(denied.body.type, wire === 'messages' ? 'error' : undefined)
       const record = await stage.record(sub)
       assert.equal(record.calls, 1)
@@ -117,7 +138,7 @@ describe('a denial', () => {
     test(`on ${wire}: another model than the loop's is ${policy}`, async () => {
       const denied = await callFrom({ model: 'else' }, wire, models[wire])
       assert.equal(denied.status, policy)
-      assert.equal(denied.body.error.type, 'permission_error')
+      assert.equal(nameOf(denied.body.error), names[wire][1])
       assert.match(denied.body.error.message!, /names else, and this call asks for/)
       assert.equal(stage.upstream.seen.length, 0)
     })
@@ -173,6 +194,10 @@ describe('a denial', () => {
     ['a rehearsal model', {}, 'messages', 'rehearsal/fix', 'rehearsal'],
     ['a rehearsal model on chat', {}, 'chat', 'rehearsal/fix', 'rehearsal'],
     ['a rehearsal model on responses', {}, 'responses', 'rehearsal/fix', 'rehearsal'],
+    ['a rehearsal model on gemini', {}, 'gemini', 'rehearsal/fix', 'rehearsal'],
+    ['a model of Gemini', {}, 'gemini', 'gemini-2.5-pro', 'vendor'],
+    ['a model of Gemini on another wire', {}, 'chat', 'gemini-2.5-pro', null],
+    ['a model of another vendor on Gemini', {}, 'gemini', 'gpt-5', null],
     [
       'a rehearsal model pinned to a vendor',
       { provider: 'any' },
@@ -191,7 +216,7 @@ describe('a denial', () => {
     test(`${title}: ${seenBy ? `goes to ${seenBy}` : 'no provider'}`, async () => {
       const { status, body } = await callFrom(claims, wire, model)
       assert.equal(status, seenBy ? 200 : 403)
-      if (!seenBy) assert.equal(body.error.type, 'permission_error')
+      if (!seenBy) assert.equal(nameOf(body.error), names[wire][1])
       assert.equal(stage.upstream.seen.length, seenBy === 'vendor' ? 1 : 0)
       assert.equal(rehearsal.seen.length, seenBy === 'rehearsal' ? 1 : 0)
     })
@@ -310,15 +335,18 @@ describe('a denial', () => {
       'budget/usd': 402,
       'capacity/full': 503,
       'credential/absent': 401,
+      'credential/query': 400,
       'credential/refused': 401,
       'credential/two': 400,
       'headers/refused': 400,
       internal: 500,
       'keys/unknown': 503,
       'ledger/full': 503,
+      'model/absent': 404,
       'model/refused': 403,
       'price/none': 402,
       'provider/none': 403,
+      'query/refused': 400,
       'rate/loop': 429,
       'route/absent': 404,
       'upgrade/refused': 426,

@@ -28,15 +28,18 @@ export type RefusalCode =
   | 'budget/usd'
   | 'capacity/full'
   | 'credential/absent'
+  | 'credential/query'
   | 'credential/refused'
   | 'credential/two'
   | 'headers/refused'
   | 'internal'
   | 'keys/unknown'
   | 'ledger/full'
+  | 'model/absent'
   | 'model/refused'
   | 'price/none'
   | 'provider/none'
+  | 'query/refused'
   | 'rate/loop'
   | 'route/absent'
   | 'upgrade/refused'
@@ -86,7 +89,12 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
   'credential/absent': {
     status: 401,
     type: 'authentication_error',
-    text: 'Give a key or token in authorization (Bearer) or x-api-key.',
+    text: 'Give a key or token in authorization (Bearer), x-api-key or x-goog-api-key.',
+  },
+  'credential/query': {
+    status: 400,
+    type: 'invalid_request_error',
+    text: 'A key has no place in an address, which logs keep. Send it as x-goog-api-key.',
   },
   'credential/refused': {
     status: 401,
@@ -118,6 +126,11 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
     type: 'api_error',
     text: "The ledger can't take another call now, so none is sent.",
   },
+  'model/absent': {
+    status: 404,
+    type: 'not_found_error',
+    text: 'No model of this name is to be had here.',
+  },
   'model/refused': {
     status: 403,
     type: 'permission_error',
@@ -135,6 +148,11 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
     type: 'permission_error',
     text: 'No provider serves this model here.',
     isDenial: true,
+  },
+  'query/refused': {
+    status: 400,
+    type: 'invalid_request_error',
+    text: 'This query is not taken here.',
   },
   'rate/loop': { status: 429, type: 'rate_limit_error', text: 'This sandbox calls too often.' },
   'route/absent': { status: 404, type: 'not_found_error', text: 'Nothing answers here.' },

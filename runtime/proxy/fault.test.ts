@@ -233,6 +233,14 @@ describe('a fault', () => {
     await until(() => new Set(stage.peers.turns.map(({ call }) => call)).size === 5)
   })
 
+  test('a conversation that threads refuses takes no other with it', async () => {
+    stage.peers.turns.length = 0
+    stage.peers.isRefusing = true
+    for (let i = 0; i < 5; i += 1) await post(stage.url)
+    await until(() => new Set(stage.peers.turns.map(({ call }) => call)).size === 4)
+    stage.peers.isRefusing = false
+  })
+
   describe('in a process of its own', () => {
     let folder: string
     let child: ChildProcess | undefined

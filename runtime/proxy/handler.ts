@@ -5,10 +5,11 @@ import type { Wire } from './api.ts'
 import { ClientLeft } from './body.ts'
 import type { Identify } from './caller.ts'
 import { readCredential } from './credential.ts'
+import { assertGeminiQuery, assertNoCredential, readGeminiCall } from './gemini-route.ts'
 import { assertFraming } from './headers.ts'
 import type { Intake } from './intake.ts'
 import { lineOf } from './line.ts'
-import { toModelList } from './models.ts'
+import { isModelsPath, readModels } from './models.ts'
 import type { Providers } from './providers.ts'
 import { Refusal, sendRefusal } from './refusal.ts'
 
@@ -22,31 +23,45 @@ const wiresByPath: Readonly<Record<string, Wire>> = {
 
 export function createHandler({ identify, intake, providers, log }: HandlerDeps): RequestListener {
   return (request, response) => {
-    const path = request.url!.split('?', 1)[0]!
-    const wire = (request.method === 'POST' && wiresByPath[path]) || null
-    answer(request, response, path, wire).catch((error: unknown) =>
-      refuse(log, { request, response, wire }, error),
+    const route = findRoute(request)
+    answer(request, response, route).catch((error: unknown) =>
+      refuse(log, { request, response, wire: route.wire }, error),
     )
   }
 
   async function answer(
     request: IncomingMessage,
     response: ServerResponse,
-    path: string,
-    wire: Wire | null,
+    { path, wire, model, isCount }: Route,
   ): Promise<void> {
     assertFraming(request.rawHeaders, request.httpVersion)
     const { method, headers, rawHeaders, socket } = request
     if (headers.upgrade?.toLowerCase() === 'websocket') throw new Refusal('upgrade/refused')
     if (method === 'HEAD' && path === '/') return void response.writeHead(200).end()
-    const isList = method === 'GET' && path === '/v1/models'
+    const isList = method === 'GET' && isModelsPath(path)
     if (!isList && !wire) throw new Refusal('route/absent', `${method} ${path.slice(0, 200)}`)
-    const found = identify(readCredential(rawHeaders), lineOf(socket))
+    const isGemini = wire === 'gemini'
+    if (isGemini) assertGeminiQuery(request.url!)
+    else if (isList) assertNoCredential(request.url!)
+    const found = identify(readCredential(rawHeaders, isGemini || isList), lineOf(socket))
     const caller = found instanceof Promise ? await found : found
-    if (wire) return intake.take({ request, response, wire, caller })
-    const list = JSON.stringify(toModelList(caller, providers.all()))
-    response.writeHead(200, { 'content-type': 'application/json' }).end(list)
+    if (wire) return intake.take({ request, response, wire, model, isCount, caller })
+    const read = JSON.stringify(readModels(path, caller, providers.all()))
+    response.writeHead(200, { 'content-type': 'application/json' }).end(read)
   }
+}
+
+type Route = { path: string; wire: Wire | null; model: string | null; isCount: boolean }
+
+/** Never throws: what has no wire is refused later, in the shape that its asker knows. */
+function findRoute({ method, url }: IncomingMessage): Route {
+  const path = url!.split('?', 1)[0]!
+  const none = { path, wire: null, model: null, isCount: false }
+  if (method !== 'POST') return none
+  const wire = wiresByPath[path]
+  if (wire) return { ...none, wire }
+  const call = readGeminiCall(path)
+  return call ? { path, wire: 'gemini', ...call } : none
 }
 
 type Refused = { request: IncomingMessage; response: ServerResponse; wire: Wire | null }
@@ -56,8 +71,14 @@ function refuse(log: Logger, { request, response, wire }: Refused, error: unknow
   if (!(error instanceof Refusal)) log.error({ error }, 'a call failed in the proxy')
   if (response.headersSent) return void response.destroy()
   const refusal = error instanceof Refusal ? error : new Refusal('internal')
-  const isAnthropic = wire === null && request.headers['anthropic-version'] !== undefined
-  const status = sendRefusal(response, refusal, isAnthropic ? 'messages' : wire)
+  const status = sendRefusal(response, refusal, wire ?? guessWire(request))
   const { code, message: reason } = refusal
   log.info({ code, status, reason, sandbox: lineOf(request.socket) }, 'refused')
+}
+
+/** Whose shape of an error an asker understands that named no wire. */
+function guessWire({ url, headers }: IncomingMessage): Wire | null {
+  if (headers['anthropic-version'] !== undefined) return 'messages'
+  const isGoogle = url!.startsWith('/v1beta/') || headers['x-goog-api-key'] !== undefined
+  return isGoogle ? 'gemini' : null
 }

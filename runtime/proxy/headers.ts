@@ -1,5 +1,6 @@
 // Which headers cross the proxy. Both ways: hop-by-hop ones (RFC 9110 section 7.6.1) and those that Connection names stay here.
 // Towards the upstream also: credentials, cookies, and who the client is.
+import type { Provider } from './api.ts'
 import { Refusal } from './refusal.ts'
 
 const hopByHop = [
@@ -30,6 +31,8 @@ const requestDrops = new Set([
   'x-client-ip',
   'true-client-ip',
   'cf-connecting-ip',
+  'x-goog-fieldmask', // It would cut the usage out of the answer.
+  'x-http-method-override', // Google's front ends would take it for the method.
 ])
 const responseDrops = new Set([...hopByHop, 'set-cookie', 'set-cookie2'])
 
@@ -72,8 +75,9 @@ function namedByConnection(raw: readonly string[]): Set<string> | undefined {
 }
 
 /** What a credential of each kind adds. */
-export function vaultedHeaders(kind: 'anthropic' | 'openai' | 'rehearsal', key: string): string[] {
-  return kind === 'anthropic' ? ['x-api-key', key] : ['authorization', `Bearer ${key}`]
+export function vaultedHeaders(kind: Provider['kind'], key: string): string[] {
+  if (kind === 'anthropic') return ['x-api-key', key]
+  return kind === 'gemini' ? ['x-goog-api-key', key] : ['authorization', `Bearer ${key}`]
 }
 
 export const withAnthropicVersion = (headers: string[]) =>

@@ -8,6 +8,7 @@ import { type BodyStore, collectBody } from './body.ts'
 import { ModelCall } from './call.ts'
 import type { Caller } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
+import { watchCount } from './count.ts'
 import { refusalTable } from './errors.ts'
 import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
 import type { Ledger } from './ledger.ts'
@@ -31,7 +32,16 @@ export type IntakeDeps = {
   log: Logger
   now: () => Date
 }
-type Asked = { request: IncomingMessage; response: ServerResponse; wire: Wire; caller: Caller }
+export type Asked = {
+  request: IncomingMessage
+  response: ServerResponse
+  wire: Wire
+  /** Where the path names it; else the body does. */
+  model: string | null
+  /** Asks how many tokens something has, which costs nothing: it is forwarded, and not booked. */
+  isCount: boolean
+  caller: Caller
+}
 type Held = { body: Buffer; state: SandboxState | undefined; onSettled: () => void }
 
 export type Intake = {
@@ -60,7 +70,8 @@ export function createIntake(deps: IntakeDeps): Intake {
       try {
         const body = await collectBody(request, config.bodyBytesMax, store)
         bytes = body.length
-        send(deps, asked, { body, state, onSettled })
+        const forward = asked.isCount ? sendCount : send
+        forward(deps, asked, { body, state, onSettled })
       } catch (error) {
         onSettled()
         throw error
@@ -72,7 +83,7 @@ export function createIntake(deps: IntakeDeps): Intake {
 function send(deps: IntakeDeps, asked: Asked, held: Held): void {
   const { request, response, wire, caller } = asked
   const { body } = held
-  const { model } = peek(body)
+  const { model } = peek(body, asked.model)
   const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now() }
   const provider = admit(deps, known, held.state)
   const { kind, vaulted } = provider
@@ -86,6 +97,19 @@ function send(deps: IntakeDeps, asked: Asked, held: Held): void {
   const relay = new Relay(response, call, deps.config.idleMs)
   const path = provider.prefix + request.url!
   provider.pool.dispatch({ method: 'POST', path, headers: sent, body }, relay)
+}
+
+function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
+  const { request, response, wire, caller } = asked
+  const { providers, prices, config, log } = deps
+  const { model } = peek(held.body, asked.model)
+  const spent = held.state
+  const provider = planAdmission({ caller, wire, model, spent }, providers.all(), prices)
+  const watcher = watchCount({ response, wire, log, onSettled: held.onSettled })
+  const headers = toUpstreamHeaders(request.rawHeaders, provider.vaulted)
+  const path = provider.prefix + request.url!
+  const relay = new Relay(response, watcher, config.idleMs)
+  provider.pool.dispatch({ method: 'POST', path, headers, body: held.body }, relay)
 }
 
 /** The provider; a denial is booked, so that the pass's record shows it. */

@@ -36,6 +36,21 @@ describe('peek', () => {
   }
 
   for (const [title, text] of [
+    ['no model', '{"contents":[]}'],
+    ['the same model', '{"model":"a/b"}'],
+    ['the same model as a resource', '{"model":"models\\/a/b"}'],
+  ] as const) {
+    test(`takes the model of the path beside ${title}`, () => {
+      assert.deepEqual(peek(Buffer.from(text), 'a/b'), { model: 'a/b', stream: false })
+    })
+  }
+
+  for (const text of ['{"model":"a"}', '{"model":"a/b","model":"a/b"}', '{"Model":"a/b"}', '[]']) {
+    test(`refuses ${text} beside the model of the path`, () =>
+      assert.throws(() => peek(Buffer.from(text), 'a/b'), { code: 'body/invalid' }))
+  }
+
+  for (const [title, text] of [
     ['a second model', '{"model":"a","model":"b"}'],
     ['a second model, escaped', '{"model":"a","\\u006dodel":"b"}'],
     ['a model in another case', '{"model":"a","Model":"b"}'],

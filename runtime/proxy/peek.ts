@@ -14,8 +14,11 @@ const closeBrace = 0x7d
 const openBracket = 0x5b
 const closeBracket = 0x5d
 
-/** The top level of a JSON object. Nested values are skipped, not checked: the upstream does that. */
-export function peek(body: Buffer): Peek {
+/**
+ * The top level of a JSON object. Nested values are skipped, not checked: the upstream does that.
+ * @param named The model where the path names it: the body may then leave it out, and may not name another.
+ */
+export function peek(body: Buffer, named: string | null = null): Peek {
   let model: string | undefined
   let stream = false
   let at = skipSpace(body, 0)
@@ -38,11 +41,17 @@ export function peek(body: Buffer): Peek {
     else if (body[at] !== closeBrace) throw invalid('It is no JSON.')
   }
   if (skipSpace(body, at + 1) !== body.length) throw invalid('Something follows the JSON object.')
-  if (model === undefined) throw invalid('It has no `model`.')
-  return { model, stream }
+  if (named !== null) assertSame(model, named)
+  else if (model === undefined) throw invalid('It has no `model`.')
+  return { model: named ?? model!, stream }
 }
 
 const invalid = (say: string) => new Refusal('body/invalid', say)
+
+function assertSame(model: string | undefined, named: string): void {
+  if (model === undefined || model === named || model === `models/${named}`) return
+  throw invalid('Its `model` is not the one of the path.')
+}
 
 function readModel(body: Buffer, from: number, to: number): string {
   if (body[from] !== quote) throw invalid('`model` must be a string.')

@@ -39,6 +39,7 @@ describe('prices', () => {
       'gpt-5',
       900 * 1_250 + 100 * 125 + 10 * 10_000,
     ],
+    ['a listed model of Google', 'gemini', 'gemini-2.5-pro', 900 * 1_250 + 100 * 125 + 10 * 10_000],
     ['an unknown model', 'openai', 'nobody-knows-it', null],
     ['an unknown rehearsal model without a pattern', 'rehearsal', 'something', null],
   ] as const) {

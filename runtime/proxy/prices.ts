@@ -1,7 +1,7 @@
 // What a call costs, in integer nano-dollars. Own prices from the config win; else the list of @pydantic/genai-prices (MIT).
 import { calcPrice, type TieredPrices } from '@pydantic/genai-prices'
 import { toNanoUsd } from '#kernel/units.ts'
-import type { CallUsage, Provider } from './api.ts'
+import type { CallUsage, Provider, ProviderKind } from './api.ts'
 import type { Price } from './config.ts'
 
 /** Nano-dollars a token. */
@@ -74,7 +74,7 @@ function findOwn(own: readonly Price[], model: string): Known | null {
   return { rates, inputTokensMax: Number.POSITIVE_INFINITY }
 }
 
-function findListed(kind: 'anthropic' | 'openai', model: string): Known | null {
+function findListed(kind: ProviderKind, model: string): Known | null {
   const found = calc(kind, model, {
     inputTokens: 0,
     cachedTokens: 0,
@@ -102,6 +102,14 @@ const firstTier = (prices: (number | TieredPrices | undefined)[]) =>
     ),
   )
 
+/** What the list calls each vendor. */
+const listNames = {
+  anthropic: 'anthropic',
+  openai: 'openai',
+  gemini: 'google',
+  rehearsal: 'rehearsal',
+} as const
+
 /** A vendor's own model, or one that speaks the vendor's wire. 25 us a call, so only for what is not yet known. */
 function calc(kind: Provider['kind'], model: string, usage: CallUsage) {
   const counted = {
@@ -110,5 +118,5 @@ function calc(kind: Provider['kind'], model: string, usage: CallUsage) {
     cache_write_tokens: usage.cacheWriteTokens,
     output_tokens: usage.outputTokens,
   }
-  return calcPrice(counted, model, { providerId: kind }) ?? calcPrice(counted, model)
+  return calcPrice(counted, model, { providerId: listNames[kind] }) ?? calcPrice(counted, model)
 }

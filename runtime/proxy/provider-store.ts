@@ -1,17 +1,25 @@
 // What people do with providers: add, list, remove, try. Credentials go in and never come out.
 import type { DatabasePool } from 'slonik'
+import { AddressError, assertHost } from '#kernel/address.ts'
 import { Secret } from '#kernel/secret.ts'
 import type { Vault } from '#kernel/vault.ts'
-import { AddressError, assertHost } from './address.ts'
-import type { NewProvider, Provider, ProviderTest } from './api.ts'
+import type { NewProvider, Provider, ProviderChange, ProviderTest } from './api.ts'
 import { fault } from './errors.ts'
 import { withAnthropicVersion } from './headers.ts'
 import { type LiveProvider, type Providers, rehearsalPrefix, sealedName } from './providers.ts'
-import { deleteProvider, findLastUsed, insertProvider } from './sql/providers.ts'
+import {
+  deleteProvider,
+  findLastUsed,
+  insertProvider,
+  lockProvider,
+  type ProviderRow,
+  replaceProvider,
+} from './sql/providers.ts'
 
 const baseUrls = {
   anthropic: 'https://api.anthropic.com',
   openai: 'https://api.openai.com',
+  gemini: 'https://generativelanguage.googleapis.com',
 } as const
 
 type Deps = { db: DatabasePool; vault: Vault; providers: Providers; now: () => Date }
@@ -25,11 +33,7 @@ export async function addProvider(
   const { name, kind, allowPrivate, models } = added
   if (name === 'rehearsal')
     throw fault('provider/exists', { say: 'rehearsal is the built-in one.' })
-  if (models.some((model) => model.startsWith(rehearsalPrefix))) {
-    throw fault('provider/invalid', {
-      say: `Models named ${rehearsalPrefix}… belong to the built-in rehearsal.`,
-    })
-  }
+  assertModels(models)
   const baseUrl = toBaseUrl(added.baseUrl ?? baseUrls[kind], allowPrivate)
   const sealed = deps.vault.seal(sealedName(org, name), new Secret(added.key))
   const row = await deps.db.maybeOne(
@@ -37,15 +41,61 @@ export async function addProvider(
   )
   if (!row) throw fault('provider/exists', { detail: name })
   await deps.providers.refresh()
-  return {
-    name,
-    kind,
-    baseUrl,
-    allowPrivate,
-    models,
-    createdAt: new Date(row.created_at).toISOString(),
-    lastUsedAt: null,
+  return toStored(row, null)
+}
+
+/**
+ * Rotates the key or changes the rest. When it resolves, no call begins with what was before; calls in flight end with it.
+ * **Security.** A new address wants the key as well: who may change a provider, but never saw its key, could else have
+ * it sent to a server of his own.
+ */
+export async function changeProvider(
+  name: string,
+  change: ProviderChange,
+  org: string,
+  { db, vault, providers }: Deps,
+): Promise<Provider> {
+  if (change.models) assertModels(change.models)
+  const row = await db.transaction(async (transaction) => {
+    const found = await transaction.maybeOne(lockProvider(org, name))
+    if (!found) throw fault('provider/absent', { detail: name })
+    const next = toChanged(found, change)
+    const sealed = change.key
+      ? vault.seal(sealedName(org, name), new Secret(change.key))
+      : { wrappedKey: found.wrapped_key, ciphertext: found.ciphertext }
+    return transaction.one(replaceProvider({ org, name, ...next, sealed }))
+  })
+  await providers.refresh()
+  const used = await db.any(findLastUsed(org))
+  const lastAt = used.find((one) => one.name === name)?.last_at
+  return toStored(row, lastAt === undefined ? null : new Date(lastAt).toISOString())
+}
+
+function toChanged(row: ProviderRow, change: ProviderChange) {
+  const allowPrivate = change.allowPrivate ?? row.allow_private
+  const baseUrl = toBaseUrl(change.baseUrl ?? row.base_url, allowPrivate)
+  if (baseUrl !== row.base_url && change.key === undefined) {
+    throw fault('provider/invalid', {
+      say: 'A stored key never goes to another address: give the key with it.',
+    })
   }
+  return { baseUrl, allowPrivate, models: change.models ?? row.models }
+}
+
+const toStored = (row: ProviderRow, lastUsedAt: string | null): Provider => ({
+  name: row.name,
+  kind: row.kind,
+  baseUrl: row.base_url,
+  allowPrivate: row.allow_private,
+  models: row.models,
+  createdAt: new Date(row.created_at).toISOString(),
+  lastUsedAt,
+})
+
+function assertModels(models: readonly string[]): void {
+  if (!models.some((model) => model.startsWith(rehearsalPrefix))) return
+  const say = `Models named ${rehearsalPrefix}… belong to the built-in rehearsal.`
+  throw fault('provider/invalid', { say })
 }
 
 /** Names are looked up when connecting; what is written as an address is checked here, so that the mistake shows early. */
@@ -114,7 +164,7 @@ export async function tryProvider(
   try {
     const headers =
       live.kind === 'anthropic' ? withAnthropicVersion([...live.vaulted]) : [...live.vaulted]
-    const path = `${live.prefix}/v1/models`
+    const path = `${live.prefix}/${live.kind === 'gemini' ? 'v1beta' : 'v1'}/models`
     const { statusCode: status, body } = await live.pool.request({
       method: 'GET',
       path,

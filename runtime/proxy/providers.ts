@@ -2,11 +2,11 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { DatabasePool } from 'slonik'
 import { Pool } from 'undici'
+import { assertHost, createLookup } from '#kernel/address.ts'
 import type { Logger } from '#kernel/log.ts'
 import { Secret } from '#kernel/secret.ts'
 import type { Vault } from '#kernel/vault.ts'
-import { assertHost, createLookup } from './address.ts'
-import type { Provider, Wire } from './api.ts'
+import { type Provider, type Wire, wires } from './api.ts'
 import type { ProxyConfig } from './config.ts'
 import { vaultedHeaders } from './headers.ts'
 import { listProviders, type ProviderRow } from './sql/providers.ts'
@@ -25,7 +25,7 @@ export type LiveProvider = {
   allowPrivate: boolean
   models: ReadonlySet<string>
   createdAt: number
-  /** Before /v1 in the path. */
+  /** Before /v1 or /v1beta in the path. */
   prefix: string
   /** The header pairs that carry the credential. */
   vaulted: readonly string[]
@@ -39,8 +39,13 @@ export type Providers = AsyncDisposable & {
   refresh(): Promise<void>
 }
 
-export const speaks = (kind: Provider['kind'], wire: Wire): boolean =>
-  kind === 'rehearsal' || (kind === 'anthropic') === (wire === 'messages')
+const spoken: Readonly<Record<Provider['kind'], readonly Wire[]>> = {
+  anthropic: ['messages'],
+  openai: ['chat', 'responses'],
+  gemini: ['gemini'],
+  rehearsal: wires,
+}
+export const speaks = (kind: Provider['kind'], wire: Wire): boolean => spoken[kind].includes(wire)
 
 /** The name a credential is sealed under: a row can't be passed off as another organisation's. */
 export const sealedName = (org: string, name: string) => `${org}/${name}`
@@ -51,7 +56,7 @@ export async function startProviders({ config, db, vault, log, now }: Options): 
   const rehearsal = config.rehearsal ? [openRehearsal(config.rehearsal, config, now())] : []
   let live: readonly LiveProvider[] = rehearsal
 
-  const refresh = async () => {
+  const takeOver = async () => {
     const rows = await db.any(listProviders(providersMax))
     const known = new Map(live.map((provider) => [provider.id, provider]))
     const opened = rows.flatMap((row) => known.get(row.id) ?? openRow(row))
@@ -59,6 +64,13 @@ export async function startProviders({ config, db, vault, log, now }: Options): 
     const gone = live.filter(({ id, org }) => org !== null && !kept.has(id))
     live = [...rehearsal, ...opened]
     for (const { pool } of gone) pool.close().catch(() => {}) // Its calls in flight end first; nobody waits for that.
+  }
+
+  // One after the other: a slower one that read the table before a change must not bring the old key back.
+  let last = Promise.resolve()
+  const refresh = () => {
+    last = last.catch(() => {}).then(takeOver) // Whoever asked for the one before has its error.
+    return last
   }
 
   const openRow = (row: ProviderRow): LiveProvider[] => {

@@ -43,7 +43,8 @@ export async function readLoopUsage(
   return { usage: toUsage(sums), costNanoUsd: sums.cost_nano_usd }
 }
 
-async function flush(ledger: Ledger): Promise<void> {
+/** So that what is read next has all that was booked until now. */
+export async function flush(ledger: Ledger): Promise<void> {
   await ledger.flush().catch((cause: unknown) => {
     throw fault('ledger/behind', { cause })
   })

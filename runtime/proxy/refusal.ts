@@ -17,15 +17,16 @@ export class Refusal extends Error {
   }
 }
 
-/** Codex stops on a 400 alone: it repeats a 402 or 403 six times. */
+/** Codex stops on a 400 alone: it repeats a 402 or 403 six times. Google knows no 402. */
 export function toStatus(code: RefusalCode, wire: Wire | null): number {
   const { status, isDenial } = refusalTable[code]
-  return isDenial && wire === 'responses' ? 400 : status
+  if (!isDenial) return status
+  return wire === 'responses' ? 400 : wire === 'gemini' ? 403 : status
 }
 
 export function sendRefusal(response: ServerResponse, refusal: Refusal, wire: Wire | null): number {
   const status = toStatus(refusal.code, wire)
-  const body = JSON.stringify(wire === 'messages' ? toAnthropic(refusal) : toOpenAi(refusal))
+  const body = JSON.stringify(shapes[wire ?? 'chat'](refusal, status))
   response.statusCode = status
   response.setHeader('content-type', 'application/json')
   response.setHeader('content-length', Buffer.byteLength(body))
@@ -41,10 +42,42 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal, wire: Wi
 
 const closing = new Set([413, 415, 426, 505])
 
+type Shape = (refusal: Refusal, status: number) => object
+
 function toAnthropic({ code, message }: Refusal) {
   return { type: 'error', error: { type: refusalTable[code].type, message } }
 }
 
 function toOpenAi({ code, message }: Refusal) {
   return { error: { message, type: refusalTable[code].type, param: null, code } }
+}
+
+// https://google.aip.dev/193, and what its codes are over HTTP.
+const googleNames: Readonly<Record<number, string>> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
+  500: 'INTERNAL',
+  502: 'UNAVAILABLE',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+}
+const typeUrl = 'type.googleapis.com/google.rpc.'
+
+function toGoogle({ code, message, retryAfterS }: Refusal, status: number) {
+  const reason = code.toUpperCase().replace(/\W/g, '_')
+  const details: object[] = [{ '@type': `${typeUrl}ErrorInfo`, reason, domain: 'treadle' }]
+  if (retryAfterS !== null)
+    details.push({ '@type': `${typeUrl}RetryInfo`, retryDelay: `${retryAfterS}s` })
+  const name = googleNames[status] ?? 'INVALID_ARGUMENT'
+  return { error: { code: status, message, status: name, details } }
+}
+
+const shapes: Readonly<Record<Wire, Shape>> = {
+  messages: toAnthropic,
+  chat: toOpenAi,
+  responses: toOpenAi,
+  gemini: toGoogle,
 }

@@ -1,17 +1,18 @@
 // The role's own routes, behind the front door: for people and for other roles. Model calls don't come here.
-import { json, Router } from 'express'
+import { Router } from 'express'
 import type { DatabasePool } from 'slonik'
 import { z } from 'zod'
 import type { Access } from '#kernel/access.ts'
 import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
 import { parse } from '#kernel/parse.ts'
-import type { UserClaims, Verifier } from '#kernel/tokens.ts'
+import type { Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
 import { wiresOf } from './admission.ts'
-import { NewProvider, type UsageRow } from './api.ts'
+import type { UsageRow } from './api.ts'
+import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
 import type { Ledger } from './ledger.ts'
-import { addProvider, readProviders, removeProvider, tryProvider } from './provider-store.ts'
+import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
 import { readLoopUsage, readRecord, toUsage } from './record.ts'
 import type { Sandboxes } from './sandboxes.ts'
@@ -42,45 +43,22 @@ const dayMs = 86_400_000
 
 export function proxyRoutes(deps: Deps): Router {
   const { access } = deps
-  const assertProvider = (
-    claims: UserClaims,
-    verb: 'create' | 'read' | 'test' | 'delete',
-    id: string,
-  ) => access.assert(claims, `provider:${verb}`, { type: 'Provider', id, org: claims.org })
-
   return Router()
     .use(withCaller(deps.verify))
-    .post('/api/providers', json({ limit: '256kb' }), async (request, response) => {
-      const claims = userOf(response)
-      const parsed = parse(NewProvider, request.body)
-      if (!parsed.ok) throw fault('provider/invalid', { problems: parsed.problems.map(withoutKey) })
-      assertProvider(claims, 'create', parsed.value.name)
-      response
-        .status(201)
-        .json(await addProvider(parsed.value, { org: claims.org, user: claims.sub }, deps))
-    })
-    .get('/api/providers', async (_request, response) => {
-      const claims = userOf(response)
-      assertProvider(claims, 'read', '*')
-      response.json({ items: await readProviders(claims.org, deps), cursor: null })
-    })
-    .delete('/api/providers/:name', async (request, response) => {
-      const claims = userOf(response)
-      assertProvider(claims, 'delete', request.params.name)
-      await removeProvider(claims.org, request.params.name, deps)
-      response.status(204).end()
-    })
-    .post('/api/providers/:name/test', async (request, response) => {
-      const claims = userOf(response)
-      assertProvider(claims, 'test', request.params.name)
-      response.json(await tryProvider(claims.org, request.params.name, deps))
-    })
+    .use(providerRoutes(deps))
     .get('/api/usage', async (request, response) => {
       const claims = userOf(response)
       access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })
       const parsed = parse(UsageQuestion, { ...request.query })
       if (!parsed.ok) throw fault('usage/invalid', { problems: parsed.problems })
       response.json(await readUsage(claims.org, parsed.value, deps))
+    })
+    .get('/api/calls', async (request, response) => {
+      const claims = userOf(response)
+      access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })
+      const parsed = parse(CallsQuestion, { ...request.query })
+      if (!parsed.ok) throw fault('usage/invalid', { problems: parsed.problems })
+      response.json(await readCalls(claims.org, parsed.value, deps))
     })
     .get('/internal/sandboxes/:id/record', async (request, response) => {
       serviceOf(response, 'spool', 'weaver')
@@ -99,14 +77,6 @@ export function proxyRoutes(deps: Deps): Router {
       response.json(await readLoopUsage(request.params.id, deps))
     })
 }
-
-/** A refused key must not come back in the answer that refuses it. */
-const withoutKey = <Problem extends { path: string; message: string }>({
-  path,
-  message,
-  ...rest
-}: Problem) =>
-  path === 'key' || path === '(root)' ? { path, message } : { path, message, ...rest }
 
 /** What is not in the table yet is missing from it: this page may lag, the records of passes may not. */
 async function readUsage(

@@ -19,7 +19,8 @@ export type Sandboxes = {
   restore(sandbox: string, spent: { nanoUsd: number; tokens: number }): void
 }
 
-export const sandboxesMax = 20_000 // 1.2 KB each. The longest idle ones leave; their passes have ended long ago.
+// 1.2 KB each. The longest idle ones leave: a machine runs tens at once, so their passes have ended long ago.
+export const sandboxesMax = 2_000
 
 export function createSandboxes(callsMax: number): Sandboxes {
   const states = new Map<string, SandboxState>()

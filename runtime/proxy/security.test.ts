@@ -223,8 +223,17 @@ describe('the proxy refuses', () => {
     for (const socket of stage.upstream.sockets) socket.destroy()
     stage.upstream.state.script = (_request, response) => response.destroy()
     await post(stage.url, bearer(clientKey))
+    await stage.addProvider({ name: 'google', kind: 'gemini', models: ['gem'] })
+    const geminiPath = '/v1beta/models/gem:generateContent'
+    for (const query of ['', `?key=${clientKey}`]) {
+      const headers = { 'x-goog-api-key': clientKey }
+      const url = new URL(geminiPath + query, stage.url)
+      await fetch(url, { method: 'POST', headers, body: '{}' }).catch(() => {}) // It is cut or refused.
+    }
     const answers = await Promise.all(
       [
+        ['POST', '/api/providers/google/test'],
+        ['GET', '/api/calls'],
         ['GET', '/api/providers'],
         ['POST', '/api/providers/vendor/test'],
         ['GET', '/api/usage'],

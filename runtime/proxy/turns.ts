@@ -22,9 +22,11 @@ export type Turns = AsyncDisposable & {
 
 type Options = { folder: string; config: ProxyConfig['turns']; peers: Peers; log: Logger }
 
-const batchBytesMax = 1024 * 1024
+// Many go at once, for one check of the token and one transaction; not more, for whoever takes them holds up others.
+const batchBytesMax = 512 * 1024
+const batchTurnsMax = 64
 const secondMs = 1_000
-const bytesPerTurn = 64 * 1024 // What a small one costs to send is not its bytes.
+const bytesPerTurn = 32 * 1024 // What a small one costs to keep is not its bytes.
 const handMs = 20 // Turns of so long share a write.
 const failuresPerLine = 60 // Threads being away is told in the log once a minute, not at each try.
 
@@ -38,21 +40,28 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   let failures = 0
   let waiting: string[] = []
 
-  const send = async (text: string, signal: AbortSignal) => {
+  const send = async (lines: readonly string[], signal: AbortSignal): Promise<void> => {
+    const json = { turns: lines.flatMap(toTurn) }
+    dropped.turns += lines.length - json.turns.length
+    if (json.turns.length === 0) return
     try {
-      const json = toTurn(text)
       const call = { method: 'POST', path: '/internal/turns', json, signal } as const
       await (await peers.call('threads', call)).body.dump()
     } catch (error) {
       const isRefused = error instanceof Fault && [400, 413, 422].includes(error.status)
-      if (!isRefused && !(error instanceof SyntaxError)) throw error
+      if (!isRefused) throw error
+      if (lines.length > 1) return sendEach(lines, signal)
       dropped.turns += 1 // It would be refused the next time as well.
       log.warn({ error }, 'a conversation is refused by threads')
     }
   }
+  /** One that is refused must not take the others with it. */
+  const sendEach = async (lines: readonly string[], signal: AbortSignal) => {
+    for (const line of lines) await send([line], signal)
+  }
 
   /** A burst of calls has the processor first: what it leaves behind is sent when it is over. */
-  const pace = async (bytes: number, signal: AbortSignal) => {
+  const pace = async (lines: readonly string[], signal: AbortSignal) => {
     const leftMs = second.beganMs + secondMs - performance.now()
     if (leftMs > 0 && second.bytes >= config.bytesPerSecondMax) {
       await sleep(leftMs, undefined, { signal })
@@ -60,16 +69,17 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
     if (performance.now() >= second.beganMs + secondMs) {
       Object.assign(second, { beganMs: performance.now(), bytes: 0 })
     }
-    second.bytes += Math.max(bytes, bytesPerTurn)
+    for (const { length } of lines) second.bytes += Math.max(length, bytesPerTurn)
   }
 
   const sendAll = async (signal: AbortSignal) => {
     for (;;) {
       const { lines, next } = await segments.read(sent, batchBytesMax)
       if (lines.length === 0) return
-      for (const line of lines) {
-        await pace(line.length, signal)
-        await send(line, signal)
+      for (let at = 0; at < lines.length; at += batchTurnsMax) {
+        const batch = lines.slice(at, at + batchTurnsMax)
+        await pace(batch, signal)
+        await send(batch, signal)
       }
       sent = next
       // Not in step with what was sent after a crash: threads takes a turn twice without harm.
@@ -129,9 +139,14 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
 const toLine = (head: TurnHead, request: Buffer) =>
   `${JSON.stringify(head)}\t${request.toString().replaceAll('\n', ' ')}`
 
-function toTurn(line: string): NewTurn {
+/** None of a line that was torn when it was written. */
+function toTurn(line: string): NewTurn[] {
   const end = line.indexOf('\t') // JSON has no bare tab.
-  return { ...(JSON.parse(line.slice(0, end)) as TurnHead), request: line.slice(end + 1) }
+  try {
+    return [{ ...(JSON.parse(line.slice(0, end)) as TurnHead), request: line.slice(end + 1) }]
+  } catch {
+    return []
+  }
 }
 
 function readOffset(path: string): Position | undefined {

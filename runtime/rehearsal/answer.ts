@@ -30,8 +30,9 @@ export const answerWith =
   (wire: Wire, desk: Desk): RequestHandler =>
   async (request, response) => {
     const call = beginCall(wire, request, desk)
+    const serving = { wire, request, response, desk, call }
     const asked = parseCall(wire, request, desk.key)
-    if (isRefusal(asked)) return refuse(asked, { wire, response, desk, call })
+    if (isRefusal(asked)) return refuse(asked, serving)
     call.model = asked.model
     call.stream = asked.stream
     call.results = distinctResults(asked).length
@@ -40,11 +41,11 @@ export const answerWith =
     const stallMs = isCutShort(fault) ? 0 : fault.stallMs
     if (!(await waitWhileThere(response, stallMs))) return leave(desk, call)
     const planned = toPlannedRefusal(fault)
-    if (planned) return refuse(planned, { wire, response, desk, call })
-    await play(asked, fault, { wire, response, desk, call })
+    if (planned) return refuse(planned, serving)
+    await play(asked, fault, serving)
   }
 
-type Serving = { wire: Wire; response: Response; desk: Desk; call: LoggedCall }
+type Serving = { wire: Wire; request: Request; response: Response; desk: Desk; call: LoggedCall }
 
 function beginCall(wire: Wire, request: Request, { now, logsBodies }: Desk): LoggedCall {
   return {
@@ -70,17 +71,17 @@ function beginCall(wire: Wire, request: Request, { now, logsBodies }: Desk): Log
 function parseCall(wire: Wire, request: Request, key: Secret): Conversation | Refusal {
   if (!isKey(request, key)) return refusals.key
   if (wire.name === 'messages' && !request.get('anthropic-version')) return refusals.version
-  const asked = wire.parse(request.body)
+  const asked = wire.parse(request.body, request.path)
   if (isRefusal(asked)) return asked
   return findUnpaired(asked) ?? (findScript(asked.model) ? asked : refusals.model)
 }
 
 const isRefusal = (value: Conversation | Refusal): value is Refusal => 'status' in value
 
-/** `x-api-key` or a bearer, on every wire. */
+/** In any vendor's header, on every wire. */
 export function isKey(request: Request, key: Secret): boolean {
   const bearer = /^Bearer (\S+)$/i.exec(request.get('authorization') ?? '')?.[1]
-  const given = request.get('x-api-key') ?? bearer
+  const given = request.get('x-api-key') ?? request.get('x-goog-api-key') ?? bearer
   return given !== undefined && timingSafeEqual(digest(given), digest(key.reveal()))
 }
 
@@ -107,13 +108,15 @@ const setRequestId = (response: Response, id: string) => response.set('request-i
 const leave = ({ log }: Desk, call: LoggedCall) => log.append({ ...call, end: 'left' })
 
 async function play(asked: Conversation, fault: PlannedFault, serving: Serving): Promise<void> {
-  const { wire, response, desk, call } = serving
+  const { wire, request, response, desk, call } = serving
   const { step, turn } = planTurn(findScript(asked.model)!, asked, { id: call.id, at: desk.now() })
   call.usage = turn.usage
   if (!(await waitWhileThere(response, desk.delayMs + (step.waitMs ?? 0)))) return leave(desk, call)
   call.status = 200
   setRequestId(response, call.id)
-  if (asked.stream) return stream(wire.toEvents(turn, asked), fault, serving)
+  const isList = wire.name === 'gemini' && request.query.alt !== 'sse'
+  const frame = isList ? listFrame : eventFrame
+  if (asked.stream) return stream(wire.toEvents(turn, asked), fault, { ...serving, frame })
   if (isCutShort(fault)) return cutWhole(fault, serving)
   desk.log.append({ ...call, end: 'whole', usageSent: true })
   response.json(wire.toWhole(turn))
@@ -126,23 +129,38 @@ async function cutWhole({ stallMs }: PlannedFault, { response, desk, call }: Ser
   response.socket?.destroy()
 }
 
-/** The log has the call before the last event is sent: whoever has read the answer finds it there. */
-async function stream(all: Event[], fault: PlannedFault, { response, desk, call }: Serving) {
-  const { events, end } = planStream(all, fault)
-  response.set({ 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' })
-  response.flushHeaders()
-  for (const event of events.slice(0, -1)) response.write(toText(event))
-  if (end !== 'whole' && !(await waitWhileThere(response, fault.stallMs))) return leave(desk, call)
-  desk.log.append({ ...call, end, usageSent: events.some(({ usage }) => usage) })
-  const last = events.at(-1)
-  const text = last ? toText(last) : ''
-  if (end === 'cut') response.write(text, () => response.socket?.end())
-  else response.end(text)
+/** How the events of a stream follow each other. `close` stands after a stream that ends in good order. */
+type Frame = { contentType: string; toText(event: Event, index: number): string; close: string }
+
+/** Server-sent events. Chat's have no name, and its last one is no JSON. */
+const eventFrame: Frame = {
+  contentType: 'text/event-stream; charset=utf-8',
+  toText: ({ name, data }) =>
+    `${name ? `event: ${name}\n` : ''}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`,
+  close: '',
 }
 
-/** One server-sent event. Chat's have no name, and its last one is no JSON. */
-const toText = ({ name, data }: Event) =>
-  `${name ? `event: ${name}\n` : ''}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
+/** Gemini's streams, where nobody asks for events: an array that grows. */
+const listFrame: Frame = {
+  contentType: 'application/json; charset=utf-8',
+  toText: ({ data }, index) => `${index === 0 ? '[' : ',\r\n'}${JSON.stringify(data, null, 2)}`,
+  close: '\n]',
+}
+
+/** The log has the call before the last event is sent: whoever has read the answer finds it there. */
+async function stream(all: Event[], fault: PlannedFault, serving: Serving & { frame: Frame }) {
+  const { response, desk, call, frame } = serving
+  const { events, end } = planStream(all, fault)
+  response.set({ 'content-type': frame.contentType, 'cache-control': 'no-cache' })
+  response.flushHeaders()
+  const texts = events.map(frame.toText)
+  for (const text of texts.slice(0, -1)) response.write(text)
+  if (end !== 'whole' && !(await waitWhileThere(response, fault.stallMs))) return leave(desk, call)
+  desk.log.append({ ...call, end, usageSent: events.some(({ usage }) => usage) })
+  const last = texts.at(-1) ?? ''
+  if (end === 'cut') response.write(last, () => response.socket?.end())
+  else response.end(last + frame.close)
+}
 
 /** False where the client went in the meantime. */
 async function waitWhileThere(response: Response, ms = 0): Promise<boolean> {

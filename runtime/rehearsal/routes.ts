@@ -1,10 +1,17 @@
-import { type ErrorRequestHandler, json, type RequestHandler, Router } from 'express'
+import { type ErrorRequestHandler, json, type Request, type RequestHandler, Router } from 'express'
 import { parse, toText } from '#kernel/parse.ts'
 import { answerWith, type Desk, isKey } from './answer.ts'
 import { refusals } from './errors.ts'
 import { PlannedFault } from './planned-fault.ts'
 import { scripts } from './scripts/scripts.ts'
 import { chat } from './wires/chat.ts'
+import {
+  gemini,
+  geminiCountPath,
+  geminiModelsPath,
+  geminiPath,
+  toGeminiFailure,
+} from './wires/gemini.ts'
 import { messages } from './wires/messages.ts'
 import { toOpenaiFailure } from './wires/openai.ts'
 import { responses } from './wires/responses.ts'
@@ -24,6 +31,16 @@ export const rehearsalRoutes = (desk: Desk) =>
     .post('{/*prefix}/v1/messages', answerWith(messages, desk))
     .post('{/*prefix}/v1/chat/completions', answerWith(chat, desk))
     .post('{/*prefix}/v1/responses', answerWith(responses, desk))
+    .get(geminiModelsPath, withKey(desk), (_request, response) => {
+      response.json({ models: [...scripts.keys()].map(toGeminiModel) })
+    })
+    .post(geminiCountPath, withKey(desk), (_request, response) => {
+      response.json({
+        totalTokens: 1_000,
+        promptTokensDetails: [{ modality: 'TEXT', tokenCount: 1_000 }],
+      })
+    })
+    .post(geminiPath, answerWith(gemini, desk))
     .post('/rehearsal/fault', withKey(desk), setFault(desk))
     .use(refuseBody)
 
@@ -31,7 +48,7 @@ const withKey =
   ({ key }: Desk): RequestHandler =>
   (request, response, next) => {
     if (isKey(request, key)) return next()
-    response.status(refusals.key.status).json(toOpenaiFailure(refusals.key))
+    response.status(refusals.key.status).json(toFailureOf(request)(refusals.key))
   }
 
 /** `{}` ends what is planned. */
@@ -53,9 +70,18 @@ const toModel = (script: string) => {
   return { id, object: 'model', type: 'model', display_name: id, created: 0, owned_by: 'rehearsal' }
 }
 
-const refuseBody: ErrorRequestHandler = (error, _request, response, next) => {
+const toGeminiModel = (script: string) => ({
+  name: `models/rehearsal/${script}`,
+  displayName: `rehearsal/${script}`,
+  supportedGenerationMethods: ['generateContent', 'countTokens'],
+})
+
+const refuseBody: ErrorRequestHandler = (error, request, response, next) => {
   const { status } = error as { status?: unknown }
   if (typeof status !== 'number' || status >= 500) return next(error)
   const refusal = status === 413 ? refusals.size : refusals.body
-  response.status(refusal.status).json(toOpenaiFailure(refusal))
+  response.status(refusal.status).json(toFailureOf(request)(refusal))
 }
+
+const toFailureOf = ({ path }: Request) =>
+  path.includes('/v1beta/') ? toGeminiFailure : toOpenaiFailure

@@ -11,7 +11,7 @@ export const NewTurn = z.strictObject({
   attempt: z.int().nullable(),
   /** Calls of one sandbox are one thread; without a sandbox, calls of one session of one key. */
   session: z.string().min(1),
-  wire: z.enum(['messages', 'chat', 'responses']),
+  wire: z.enum(['messages', 'chat', 'responses', 'gemini']),
   model: z.string(),
   isRehearsal: z.boolean(),
   at: z.iso.datetime(),
@@ -23,6 +23,13 @@ export const NewTurn = z.strictObject({
   }),
 })
 export type NewTurn = z.infer<typeof NewTurn>
+
+/** What the proxy hands in at once, in the order of the calls. */
+export const turnsMax = 256
+export const NewTurns = z.strictObject({ turns: z.array(NewTurn).min(1).max(turnsMax) })
+export type NewTurns = z.infer<typeof NewTurns>
+/** In the same order. */
+export type StoredTurns = { turns: StoredTurn[] }
 
 /** What became of a turn: `added` counts messages that were not stored before. */
 export type StoredTurn = { thread: string | null; added: number; isRepeat: boolean }

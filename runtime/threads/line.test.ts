@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { NewTurn } from './api.ts'
-import { toLine, toTitle } from './line.ts'
+import { createLineReader, toLine, toTitle, wordsOf } from './line.ts'
 
 const turn = (wire: NewTurn['wire'], request: unknown, answer: Partial<NewTurn['answer']> = {}) =>
   ({
@@ -143,6 +143,73 @@ describe('a line', () => {
     assert.deepEqual(shown(turn('responses', { input: 'Fix it.' })), ['user: Fix it.'])
   })
 
+  test('is read from the Gemini wire', () => {
+    const request = {
+      systemInstruction: { role: 'user', parts: [{ text: 'Be' }, { text: 'brief.' }] },
+      contents: [
+        { role: 'user', parts: [{ text: 'Fix it.' }, { inlineData: { data: 'x' } }] },
+        {
+          role: 'model',
+          parts: [
+            { text: 'Hm.', thought: true },
+            { text: 'I look.' },
+            { functionCall: { name: 'ls', args: { a: 1 } }, thoughtSignature: 's' },
+            { function_call: { id: 'f2', name: 'read' } },
+          ],
+        },
+        {
+          role: 'user',
+          parts: [
+            { functionResponse: { name: 'ls', response: { output: 'a b' } } },
+            { functionResponse: { id: 'f2', name: 'read', response: { error: 'absent' } } },
+            { text: 'Go on.' },
+          ],
+        },
+        { role: 'function', parts: [{ functionResponse: { name: 'x', response: { n: 1 } } }] },
+      ],
+    }
+    assert.deepEqual(shown(turn('gemini', request, { text: 'Done.' })), [
+      'system: Be\nbrief.',
+      'user: Fix it.\n[inlineData]',
+      'assistant: I look.',
+      'assistant  ls: {"a":1}',
+      'assistant f2 read: {}',
+      'tool  ls: a b',
+      'tool f2 read: absent',
+      'user: Go on.',
+      'tool  x: {"n":1}',
+      'assistant: Done.',
+    ])
+    const snake = { system_instruction: { parts: [{ text: 'S' }] } }
+    assert.deepEqual(shown(turn('gemini', snake)), ['system: S'])
+  })
+
+  test('is the same when a client gives a call of Gemini an id of its own, and another for other input', () => {
+    const user = { role: 'user', parts: [{ text: 'Fix it.' }] }
+    const said = { text: 'I look.', toolCalls: [{ id: '', name: 'ls', input: '{"a":1}' }] }
+    const first = chainsOf(turn('gemini', { contents: [user] }, said))
+    const next = (args: object, output: string) => [
+      user,
+      {
+        role: 'model',
+        parts: [
+          { text: 'I ' },
+          { text: 'look.' },
+          { functionCall: { id: 'own-1', name: 'ls', args } },
+        ],
+      },
+      {
+        role: 'user',
+        parts: [{ functionResponse: { id: 'own-1', name: 'ls', response: { output } } }],
+      },
+    ]
+    const chains = (args: object, output = 'x') =>
+      chainsOf(turn('gemini', { contents: next(args, output) }))
+    assert.deepEqual(chains({ a: 1 }).slice(0, first.length), first)
+    assert.deepEqual(chains({ a: 1 }, 'x'), chains({ a: 1 }, '[cut]'))
+    assert.notDeepEqual(chains({ a: 2 }).slice(0, first.length), first)
+  })
+
   for (const [title, request] of [
     ['no JSON', '{"messages": ['],
     ['an empty body', ''],
@@ -150,8 +217,9 @@ describe('a line', () => {
     ['a list', '[1]'],
     ['messages of another shape', '{"messages": {"0": 1}, "input": 7, "system": 9}'],
     ['messages that are no objects', '{"messages": [null, 1, "x", []], "input": [null, 2, {}]}'],
+    ['contents of another shape', '{"contents": [null, {"parts": 1}, {"parts": [null, 2, []]}]}'],
   ] as const) {
-    for (const wire of ['messages', 'chat', 'responses'] as const) {
+    for (const wire of ['messages', 'chat', 'responses', 'gemini'] as const) {
       test(`of the ${wire} wire with ${title} holds at least the answer`, () => {
         assert.deepEqual(shown(turn(wire, request, { text: 'Hi.' })).at(-1), 'assistant: Hi.')
       })
@@ -190,12 +258,24 @@ describe('a line', () => {
   })
 
   test('cuts a long text and says so, and keeps its bytes whole', () => {
-    const { text, words } = toLine(
-      turn('messages', '', { text: `${'é'.repeat(200_000)} tail` }),
-    ).at(-1)!
+    const entry = toLine(turn('messages', '', { text: `${'é'.repeat(200_000)} tail` })).at(-1)!
+    const { text } = entry
     assert.ok(Buffer.byteLength(text) < 257 * 1024)
     assert.match(text, /é\n\[cut: 137861 more bytes\]$/)
-    assert.ok(Buffer.byteLength(words) <= 128 * 1024)
+    assert.ok(Buffer.byteLength(wordsOf(entry)) <= 128 * 1024)
+  })
+
+  test('is the same from a reader that knows the line before', () => {
+    const said = (n: number) =>
+      Array.from({ length: n }, (_, i) => ({ role: 'user', content: `m${i}` }))
+    const other = [...said(3), { role: 'user', content: 'else' }, ...said(2)]
+    const read = createLineReader()
+    for (const messages of [said(2), said(5), said(3), other, said(8), []]) {
+      const given = turn('messages', { messages }, { text: `to ${messages.length}` })
+      assert.deepEqual(read(given), toLine(given))
+      const elsewhere = { ...given, session: 's2' }
+      assert.deepEqual(read(elsewhere), toLine(elsewhere))
+    }
   })
 
   test('has no more than 10,000 messages', () => {
@@ -211,13 +291,21 @@ describe('a line', () => {
     assert.ok(long.isWellFormed() && long.length <= 120)
   })
 
+  test('has no title from what an agent says before the person, unless nothing else was said', () => {
+    const context = { role: 'user', parts: [{ text: '<session_context>\nA date.' }] }
+    const asked = { role: 'user', parts: [{ text: 'Fix it.' }] }
+    const titleOf = (...contents: object[]) => toTitle(toLine(turn('gemini', { contents })))
+    assert.equal(titleOf(context, asked), 'Fix it.')
+    assert.equal(titleOf(context), '<session_context>')
+  })
+
   test('can be read from any JSON, and grows by its end alone', () => {
     fc.assert(
       fc.property(
         fc.jsonValue(),
-        fc.constantFrom('messages', 'chat', 'responses'),
+        fc.constantFrom('messages', 'chat', 'responses', 'gemini'),
         (value, wire) => {
-          const key = wire === 'responses' ? 'input' : 'messages'
+          const key = { responses: 'input', gemini: 'contents' }[wire as string] ?? 'messages'
           const list = Array.isArray(value) ? value : [value]
           const shorter = chainsOf(turn(wire, { system: value, [key]: list }))
           const longer = chainsOf(

@@ -9,14 +9,14 @@ import { toMessage, toThread } from './thread.ts'
 
 const pageBytesMax = 4 * 1024 * 1024 // Texts of one page of messages.
 
-type Listing = { loop: string | null; limit: number; cursor: string | null }
+type Listing = { loop: string | null; pass: number | null; limit: number; cursor: string | null }
 
 export async function readThreads(
   db: DatabasePool,
   scope: Scope,
-  { loop, limit, cursor }: Listing,
+  { loop, pass, limit, cursor }: Listing,
 ): Promise<Page<Thread>> {
-  const rows = await db.any(listThreads({ ...scope, loop, limit, after: cursor }))
+  const rows = await db.any(listThreads({ ...scope, loop, pass, limit, after: cursor }))
   return {
     items: rows.map(toThread),
     cursor: rows.length === limit ? rows.at(-1)!.id : null,

@@ -7,7 +7,7 @@ import type { Claims } from '#kernel/tokens.ts'
 import type { Page } from '../spool/api.ts'
 import { createTestDeps, serviceClaims, type TestDeps, userClaims } from '../testing/deps.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import type { NewTurn, StoredTurn, Thread, ThreadWithMessages } from './api.ts'
+import type { NewTurn, StoredTurn, StoredTurns, Thread, ThreadWithMessages } from './api.ts'
 import { startThreads } from './role.ts'
 
 const dayMs = 86_400_000
@@ -41,11 +41,11 @@ describe('threads', () => {
     assert.equal(response.status, 200, await response.clone().text())
     return (await response.json()) as T
   }
-  const send = (turn: NewTurn) => ask(serviceClaims('proxy'), '/internal/turns', turn)
+  const send = (turn: NewTurn) => ask(serviceClaims('proxy'), '/internal/turns', { turns: [turn] })
   const store = async (turn: NewTurn) => {
     const response = await send(turn)
     assert.equal(response.status, 200, await response.clone().text())
-    return (await response.json()) as StoredTurn
+    return ((await response.json()) as StoredTurns).turns[0]!
   }
   const threadOf = (id: string | null, query = '') =>
     read<ThreadWithMessages>(`/api/threads/${id}${query}`)
@@ -155,6 +155,67 @@ describe('threads', () => {
       items.map(({ position }) => position),
       Array.from({ length: 21 }, (_, i) => i),
     )
+  })
+
+  const storeAll = async (turns: NewTurn[]) => {
+    const response = await ask(serviceClaims('proxy'), '/internal/turns', { turns })
+    assert.equal(response.status, 200, await response.clone().text())
+    return ((await response.json()) as StoredTurns).turns
+  }
+
+  test('turns of several conversations that come at once are placed as if they came one by one', async () => {
+    const name = (session: string) => ({ a: `${session}-a`, b: `${session}-b` })
+    const turnsOf = ({ a, b }: { a: string; b: string }) => [
+      nthTurn(a, 1),
+      nthTurn(b, 1),
+      nthTurn(a, 2),
+      newTurn(a, conversation(2), 'another answer'),
+      nthTurn(b, 3),
+      nthTurn(a, 3),
+      nthTurn(b, 2),
+    ]
+    const together = await storeAll(turnsOf(name('together')))
+    const alone: StoredTurn[] = []
+    for (const turn of turnsOf(name('alone'))) alone.push(await store(turn))
+    const shape = (stored: StoredTurn[]) => {
+      const ids = [...new Set(stored.map(({ thread }) => thread))]
+      return stored.map(({ thread, ...rest }) => ({ ...rest, thread: ids.indexOf(thread) }))
+    }
+    assert.deepEqual(shape(together), shape(alone))
+    for (const [at, { thread }] of together.entries()) {
+      assert.deepEqual(await textsOf(thread), await textsOf(alone[at]!.thread))
+    }
+  })
+
+  test('the same call twice at once, or again among others, is stored once', async () => {
+    const [one, two] = [nthTurn('again', 1), nthTurn('again', 2)]
+    assert.deepEqual(
+      (await storeAll([one, one])).map(({ added, isRepeat }) => [added, isRepeat]),
+      [
+        [3, false],
+        [0, true],
+      ],
+    )
+    assert.deepEqual(
+      (await storeAll([two, one])).map(({ added, isRepeat }) => [added, isRepeat]),
+      [
+        [2, false],
+        [0, true],
+      ],
+    )
+  })
+
+  test('where one of many turns is not as it should be, none is stored', async () => {
+    const turns = [nthTurn('whole', 1), { ...nthTurn('whole', 2), at: 'yesterday' }]
+    const response = await ask(serviceClaims('proxy'), '/internal/turns', { turns })
+    assert.equal(response.status, 400)
+    assert.equal((await store(nthTurn('whole', 1))).added, 3)
+  })
+
+  test('more than 256 turns at once are refused', async () => {
+    const turns = Array.from({ length: 257 }, () => nthTurn('many', 1))
+    const response = await ask(serviceClaims('proxy'), '/internal/turns', { turns })
+    assert.equal(response.status, 400)
   })
 
   test('more than eight turns at once are refused for now', async () => {

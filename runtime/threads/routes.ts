@@ -4,14 +4,15 @@ import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
 import { parse } from '#kernel/parse.ts'
 import type { RoleDeps } from '#kernel/role.ts'
 import type { UserClaims } from '#kernel/tokens.ts'
-import { NewTurn } from './api.ts'
+import { NewTurns, type StoredTurns } from './api.ts'
 import { ask } from './away.ts'
 import { fault } from './errors.ts'
+import { createLineReader } from './line.ts'
 import { readHits, readMessages, readThreads } from './read.ts'
 import { MessagesQuery, parseQuery, SearchQuery, ThreadsQuery } from './requests.ts'
 import type { Scope } from './sql/search.ts'
 import { findThread } from './sql/threads.ts'
-import { storeTurn } from './store.ts'
+import { storeTurns } from './store.ts'
 import { toStorable } from './text.ts'
 import { toThread } from './thread.ts'
 
@@ -23,14 +24,17 @@ const inFlightMax = 8 // Each may hold a body of that size in memory.
 export const threadsRoutes = (deps: Deps) =>
   Router().use(withCaller(deps.verify), turnRoutes(deps), readRoutes(deps))
 
-const turnRoutes = ({ db, log }: Deps) =>
-  Router()
+function turnRoutes({ db, log }: Deps): Router {
+  const store = { db, log, toLine: createLineReader() }
+  return Router()
     .use('/internal/turns', onlyForProxy, bounded(inFlightMax), json({ limit: turnBytesMax }))
     .post('/internal/turns', async (request, response) => {
-      const parsed = parse(NewTurn, request.body)
+      const parsed = parse(NewTurns, request.body)
       if (!parsed.ok) throw fault('threads/invalid', { problems: parsed.problems })
-      response.json(await ask(storeTurn(db, parsed.value, log)))
+      const turns = await ask(storeTurns(store, parsed.value.turns))
+      response.json({ turns } satisfies StoredTurns)
     })
+}
 
 const readRoutes = ({ db, access }: Deps) =>
   Router()

@@ -50,7 +50,7 @@ describe('search', () => {
       const response = await fetch(new URL('/internal/turns', url), {
         method: 'POST',
         headers,
-        body: JSON.stringify(turn),
+        body: JSON.stringify({ turns: [turn] }),
       })
       assert.equal(response.status, 200)
     }

@@ -5,7 +5,7 @@ import type { Claims } from '#kernel/tokens.ts'
 import type { Page } from '../spool/api.ts'
 import { createTestDeps, serviceClaims, type TestDeps, userClaims } from '../testing/deps.ts'
 import { startPostgres } from '../testing/postgres.ts'
-import type { NewTurn, StoredTurn, Thread, ThreadWithMessages } from './api.ts'
+import type { NewTurn, StoredTurns, Thread, ThreadWithMessages } from './api.ts'
 import { startThreads } from './role.ts'
 
 describe('who may read and write threads', () => {
@@ -34,9 +34,9 @@ describe('who may read and write threads', () => {
     return (await response.json()) as T
   }
   const store = async (turn: NewTurn) => {
-    const response = await ask(serviceClaims('proxy'), '/internal/turns', turn)
+    const response = await ask(serviceClaims('proxy'), '/internal/turns', { turns: [turn] })
     assert.equal(response.status, 200, await response.clone().text())
-    return (await response.json()) as StoredTurn
+    return ((await response.json()) as StoredTurns).turns[0]!
   }
   const newTurn = (session: string, text: string, more: Partial<NewTurn> = {}): NewTurn => ({
     call: randomUUID(),
@@ -88,7 +88,7 @@ describe('who may read and write threads', () => {
   ] as [string, Claims, number][]) {
     test(`a turn from ${title} is refused`, async () => {
       assert.equal(
-        (await ask(claims, '/internal/turns', newTurn('refused', 'Hello.'))).status,
+        (await ask(claims, '/internal/turns', { turns: [newTurn('refused', 'Hello.')] })).status,
         status,
       )
     })
@@ -119,7 +119,9 @@ describe('who may read and write threads', () => {
   }
 
   test('a turn of another shape is refused', async () => {
-    const response = await ask(serviceClaims('proxy'), '/internal/turns', { call: 'x' })
+    const response = await ask(serviceClaims('proxy'), '/internal/turns', {
+      turns: [{ call: 'x' }],
+    })
     assert.equal(response.status, 400)
     assert.equal(((await response.json()) as { code: string }).code, 'threads/invalid')
   })

@@ -1,5 +1,6 @@
 import { sql } from 'slonik'
 import { z } from 'zod'
+import { wires } from '../api.ts'
 import type { Position } from '../segments.ts'
 
 /**
@@ -52,8 +53,9 @@ export const sumSandbox = (sandbox: string) => sql.type(SandboxSums)`
 export const sumLoop = (loop: string) =>
   sql.type(Sums)`select ${sums} from proxy.calls where loop = ${loop}`
 
+const State = z.enum(['begun', 'settled', 'estimated', 'denied'])
 const LastRow = z.object({
-  state: z.enum(['begun', 'settled', 'estimated', 'denied']),
+  state: State,
   status: z.number().nullable(),
   stop_reason: z.string().nullable(),
   tool_calls: z.number(),
@@ -103,3 +105,62 @@ export const sumUsage = (org: string, since: Date, loop: string | null, rowsMax:
     where org = ${org} and began_at >= ${sql.timestamp(since)} and state in ('settled', 'estimated')
       and (${loop}::text is null or loop = ${loop})
     group by 1, 2, 3, 4, 5 order by 1 desc, 2, 3, 4 limit ${rowsMax}`
+
+const CallRow = Sums.extend({
+  id: z.string(),
+  org: z.string(),
+  loop: z.string().nullable(),
+  pass: z.number().nullable(),
+  attempt: z.number().nullable(),
+  sandbox: z.string().nullable(),
+  key: z.string().nullable(),
+  provider: z.string().nullable(),
+  model: z.string(),
+  wire: z.enum(wires),
+  is_rehearsal: z.boolean(),
+  state: State,
+  status: z.number().nullable(),
+  is_priced: z.boolean(),
+  stop_reason: z.string().nullable(),
+  tool_calls: z.number(),
+  began_at: z.number(),
+  ended_at: z.number().nullable(),
+  first_byte_ms: z.number().nullable(),
+  error: z.string().nullable(),
+})
+export type CallRow = z.infer<typeof CallRow>
+
+type Wanted = {
+  org: string
+  loop?: string | undefined
+  pass?: number | undefined
+  attempt?: number | undefined
+  sandbox?: string | undefined
+  model?: string | undefined
+}
+
+/** Newest first, from behind a place on. Only what is asked for stands in the condition, so that an index serves it. */
+export function listCalls(
+  wanted: Wanted,
+  place: { beganAt: Date; id: string } | null,
+  rowsMax: number,
+) {
+  const { org, loop, pass, attempt, sandbox, model } = wanted
+  const conditions = [
+    sql.fragment`org = ${org}`,
+    ...(loop === undefined ? [] : [sql.fragment`loop = ${loop}`]),
+    ...(pass === undefined ? [] : [sql.fragment`pass = ${pass}`]),
+    ...(attempt === undefined ? [] : [sql.fragment`attempt = ${attempt}`]),
+    ...(sandbox === undefined ? [] : [sql.fragment`sandbox = ${sandbox}`]),
+    ...(model === undefined ? [] : [sql.fragment`model = ${model}`]),
+    ...(place === null
+      ? []
+      : [sql.fragment`(began_at, id) < (${sql.timestamp(place.beganAt)}, ${place.id})`]),
+  ]
+  return sql.type(CallRow)`
+    select id, org, loop, pass, attempt, sandbox, key, provider, model, wire, is_rehearsal, state, status,
+      input_tokens, cached_tokens, cache_write_tokens, output_tokens, cost_nano_usd, is_priced,
+      stop_reason, tool_calls, began_at, ended_at, first_byte_ms, error
+    from proxy.calls where ${sql.join(conditions, sql.fragment` and `)}
+    order by began_at desc, id desc limit ${rowsMax}`
+}

@@ -1,13 +1,13 @@
 import { sql } from 'slonik'
 import { z } from 'zod'
 import type { Sealed } from '#kernel/vault.ts'
-import type { Provider } from '../api.ts'
+import { type Provider, type ProviderKind, providerKinds } from '../api.ts'
 
 const Row = z.object({
   id: z.string(),
   org: z.string(),
   name: z.string(),
-  kind: z.enum(['anthropic', 'openai']),
+  kind: z.enum(providerKinds),
   base_url: z.string(),
   allow_private: z.boolean(),
   models: z.array(z.string()),
@@ -25,7 +25,7 @@ export const listProviders = (rowsMax: number) =>
   sql.type(Row)`select ${columns} from proxy.providers order by created_at, name limit ${rowsMax}`
 
 type NewRow = Omit<Provider, 'kind' | 'createdAt' | 'lastUsedAt'> &
-  Sealed & { kind: 'anthropic' | 'openai'; org: string; user: string }
+  Sealed & { kind: ProviderKind; org: string; user: string }
 
 /** Inserts, or answers no row when the name is in use. */
 export const insertProvider = (row: NewRow, now: Date) => sql.type(Row)`
@@ -36,6 +36,27 @@ export const insertProvider = (row: NewRow, now: Date) => sql.type(Row)`
     ${row.user}, ${sql.timestamp(now)})
   on conflict (org, name) do nothing
   returning ${columns}`
+
+type Change = {
+  org: string
+  name: string
+  baseUrl: string
+  allowPrivate: boolean
+  models: readonly string[]
+  sealed: Sealed
+}
+
+/** A row under the same name and in the same place of the order, with an id of its own: nothing opened of the old one fits it. */
+export const replaceProvider = ({ org, name, baseUrl, allowPrivate, models, sealed }: Change) =>
+  sql.type(Row)`
+  update proxy.providers set id = gen_random_uuid(), base_url = ${baseUrl}, allow_private = ${allowPrivate},
+    models = ${sql.array([...models], 'text')}, wrapped_key = ${sql.binary(sealed.wrappedKey)},
+    ciphertext = ${sql.binary(sealed.ciphertext)}
+  where org = ${org} and name = ${name} returning ${columns}`
+
+export const lockProvider = (org: string, name: string) =>
+  sql.type(Row)`
+  select ${columns} from proxy.providers where org = ${org} and name = ${name} for update`
 
 export const deleteProvider = (org: string, name: string) =>
   sql.type(

@@ -19,7 +19,7 @@ import type { SandboxClaims } from '#kernel/tokens.ts'
 import type { KeyCheck } from '../../auth/api.ts'
 import { createTestDeps, serviceClaims, type TestDeps, userClaims } from '../../testing/deps.ts'
 import type { TestPostgres } from '../../testing/postgres.ts'
-import type { NewTurn } from '../../threads/api.ts'
+import type { NewTurn, NewTurns } from '../../threads/api.ts'
 import type { NewProviderInput, SandboxRecord } from '../api.ts'
 import { type ProxyConfig, parseConfig } from '../config.ts'
 import { type ProxyRole, startProxy } from '../role.ts'
@@ -90,11 +90,25 @@ export const keyCheck = (key: string, more: Partial<KeyCheck> = {}): KeyCheck =>
 
 /** Stand-ins for the two roles that the proxy calls. */
 async function startPeers() {
-  const state = { keys: [keyCheck(clientKey)], turns: [] as NewTurn[], threadsStatus: 204 }
+  const state = {
+    keys: [keyCheck(clientKey)],
+    turns: [] as NewTurn[],
+    threadsStatus: 204,
+    /** Threads refuses the next call that comes, with all that is sent beside it. */
+    isRefusing: false,
+    refused: undefined as string | undefined,
+  }
+  const isRefused = (turns: readonly NewTurn[]) => {
+    if (!state.isRefusing) return false
+    state.refused ??= turns[0]!.call
+    return turns.some(({ call }) => call === state.refused)
+  }
   const answer = (request: IncomingMessage, response: ServerResponse, body: string) => {
     if (request.url === '/internal/keys') return response.end(JSON.stringify(state.keys))
-    if (state.threadsStatus < 300) state.turns.push(JSON.parse(body) as NewTurn)
-    return response.writeHead(state.threadsStatus).end()
+    const { turns } = JSON.parse(body) as NewTurns
+    const status = isRefused(turns) ? 400 : state.threadsStatus
+    if (status < 300) state.turns.push(...turns)
+    return response.writeHead(status).end()
   }
   const { url, close } = await serve((request, response) => {
     let body = ''

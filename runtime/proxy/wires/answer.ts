@@ -55,6 +55,8 @@ export class Answer {
 
 /** One per wire. Both ways fill the same answer. */
 export type WireReader = {
+  /** The text of an event that says nothing else, where that can be told without reading it as JSON. */
+  plainText?(data: string): string | undefined
   /** One event of a stream. */
   event(answer: Answer, data: unknown): void
   /** A whole JSON answer. */

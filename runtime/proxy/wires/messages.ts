@@ -10,7 +10,14 @@ type State = { parts: Parts; blocks: Map<unknown, ToolCall | undefined> }
 const states = new WeakMap<Answer, State>()
 const blocksMax = 10_000
 
+// Nearly all events of an answer. What matches is JSON, and says nothing but its text: reading it as JSON would cost
+// more than all else that is done with it. Text with an escape, or written in another way, takes the long way.
+const plainDelta =
+  /^\{"type": ?"content_block_delta", ?"index": ?\d{1,9}, ?"delta": ?\{"type": ?"text_delta", ?"text": ?"([^"\\\p{Cc}]*)" *\} *\}$/u
+
 export const messages: WireReader = {
+  plainText: (data) => plainDelta.exec(data)?.[1],
+
   event(answer, data) {
     const event = toRecord(data)
     switch (event.type) {

@@ -311,7 +311,7 @@ describe('reading a stream', () => {
   test('no bytes whatever break a reader', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom('messages', 'chat', 'responses'),
+        fc.constantFrom('messages', 'chat', 'responses', 'gemini'),
         fc.jsonValue(),
         fc.boolean(),
         async (wire, value, isStream) => {
@@ -328,4 +328,27 @@ describe('reading a stream', () => {
       ),
     )
   })
+})
+
+test('text is the same by the short way and by JSON, whatever it holds and however it is spaced', async () => {
+  const spaced = (data: string) =>
+    data.replace('{"type":', '{"type": ').replace(/\}\}$/, '}      }')
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.constantFrom('a"}}', '\\', '\n', '\u0085', '{}'),
+        ),
+      ),
+      fc.boolean(),
+      async (words, isSpaced) => {
+        const events = words.map((word) => JSON.stringify(text(word)))
+        const lines = events.map((data) => `data: ${isSpaced ? spaced(data) : data}\n\n`)
+        const answer = await read('messages', [Buffer.from(lines.join(''))])
+        assert.equal(answer.text, words.join(''))
+        assert.equal(answer.outputChars, answer.text.length)
+      },
+    ),
+  )
 })

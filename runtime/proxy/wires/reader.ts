@@ -5,11 +5,13 @@ import type { Wire } from '../api.ts'
 import { Answer, type WireReader } from './answer.ts'
 import { chat } from './chat.ts'
 import { createDecoder } from './decode.ts'
+import { gemini } from './gemini.ts'
+import { JsonValues } from './json-values.ts'
 import { messages } from './messages.ts'
 import { responses, takePending } from './responses.ts'
 import { SseReader } from './sse.ts'
 
-const wireReaders: Readonly<Record<Wire, WireReader>> = { messages, chat, responses }
+const wireReaders: Readonly<Record<Wire, WireReader>> = { messages, chat, responses, gemini }
 
 const wholeBytesMax = 32 * 1024 * 1024 // As large as a request may be; a longer answer is not read, and estimated.
 const decodedBytesMax = 64 * 1024 * 1024 // A small compressed answer may unpack to anything.
@@ -27,6 +29,7 @@ export class AnswerReader {
   readonly #answer = new Answer()
   readonly #decoder: Transform | null
   readonly #sse: SseReader | null
+  readonly #values: JsonValues | null
   #queue: Buffer[] = []
   #whole: Buffer[] = []
   #bytes = 0
@@ -40,6 +43,8 @@ export class AnswerReader {
     const wire = wireReaders[options.wire]
     const isJson = /[/+]json\b/i.test(options.contentType ?? '')
     this.#sse = isJson ? null : new SseReader((data) => this.#event(wire, data))
+    const isList = isJson && options.wire === 'gemini'
+    this.#values = isList ? new JsonValues((data) => this.#event(wire, data)) : null
     const decoder = createDecoder(options.contentEncoding)
     this.#isBroken = decoder === undefined
     this.#decoder = decoder ?? null
@@ -85,6 +90,9 @@ export class AnswerReader {
     if (this.#sse) {
       if (this.#decoder && this.#bytes > decodedBytesMax) throw new Error('too long to be read')
       this.#sse.push(chunk)
+    } else if (this.#values) {
+      if (this.#decoder && this.#bytes > decodedBytesMax) throw new Error('too long to be read')
+      this.#values.push(chunk)
     } else {
       if (this.#bytes > wholeBytesMax) throw new Error('too long to be read')
       this.#whole.push(chunk)
@@ -93,6 +101,11 @@ export class AnswerReader {
 
   #event(wire: WireReader, data: string): void {
     if (data === '[DONE]') return
+    const plain = wire.plainText?.(data)
+    if (plain !== undefined) {
+      this.#answer.addText(plain)
+      return
+    }
     let parsed: unknown
     try {
       parsed = JSON.parse(data)

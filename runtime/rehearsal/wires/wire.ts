@@ -38,7 +38,7 @@ export type Refusal = { status: number; message: string; type?: string; code?: s
 
 export type Wire = {
   name: WireName
-  parse(body: unknown): Conversation | Refusal
+  parse(body: unknown, path: string): Conversation | Refusal
   /** The answer to a request that wants no stream. */
   toWhole(turn: Turn): object
   toEvents(turn: Turn, conversation: Conversation): Event[]

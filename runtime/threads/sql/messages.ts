@@ -1,6 +1,7 @@
 import { sql } from 'slonik'
 import { z } from 'zod'
-import type { Entry } from '../line.ts'
+import { wordsOf } from '../line.ts'
+import type { NewMessage } from '../place.ts'
 
 const Row = z.object({
   position: z.number(),
@@ -10,35 +11,47 @@ const Row = z.object({
   tool_name: z.string().nullable(),
   at: z.number(),
 })
-const Shared = z.object({ thread: z.string(), position: z.number(), messages: z.number() })
+const Shared = z.object({
+  line: z.number(),
+  thread: z.string(),
+  position: z.number(),
+  messages: z.number(),
+})
 const Nothing = z.object({})
 export type MessageRow = z.infer<typeof Row>
 
-/** The last message that a line shares with what is stored, and how long its thread is. */
-export const findShared = (chains: string[]) =>
+/** Of each line, by its number, the last message that it shares with what is stored, and how long its thread is. */
+export const findShared = (lines: readonly string[][]) =>
   sql.type(Shared)`
-    select m.thread, m.position, t.messages
-    from threads.messages m join threads.threads t on t.id = m.thread
-    where m.chain = any(${sql.array(chains, 'text')})
-    order by m.position desc limit 1`
+    select distinct on (given.line) given.line, m.thread, m.position, t.messages
+    from ${sql.unnest(
+      lines.flatMap((chains, line) => chains.map((chain) => [line, chain])),
+      ['int4', 'text'],
+    )} as given (line, chain)
+      join threads.messages m on m.chain = given.chain
+      join threads.threads t on t.id = m.thread
+    order by given.line, m.position desc`
 
 /** Words go in twice: stemmed as English, and as they are, for names of code and other languages. */
-export const insertMessages = (thread: string, entries: readonly Entry[], at: Date) =>
+export const insertMessages = (messages: readonly NewMessage[]) =>
   sql.type(Nothing)`
     insert into threads.messages (thread, position, role, text, tool_id, tool_name, at, chain, words)
-    select ${thread}, position, role, text, tool_id, tool_name, ${sql.timestamp(at)}, chain,
+    select thread, position, role, text, tool_id, tool_name, at, chain,
       to_tsvector('english', words) || to_tsvector('simple', words)
-    from ${sql.unnest(entries.map(toRow), ['int4', 'text', 'text', 'text', 'text', 'text', 'text'])}
-      as entry (position, role, text, tool_id, tool_name, chain, words)`
+    from ${sql.unnest(messages.map(toRow), [
+      ...(['text', 'int4', 'text', 'text', 'text', 'text', 'timestamptz', 'text', 'text'] as const),
+    ])} as entry (thread, position, role, text, tool_id, tool_name, at, chain, words)`
 
-const toRow = ({ position, role, text, tool, chain, words }: Entry) => [
-  position,
-  role,
-  text,
-  tool?.id ?? null,
-  tool?.name ?? null,
-  chain,
-  words,
+const toRow = ({ thread, entry, at }: NewMessage) => [
+  thread,
+  entry.position,
+  entry.role,
+  entry.text,
+  entry.tool?.id ?? null,
+  entry.tool?.name ?? null,
+  at,
+  entry.chain,
+  wordsOf(entry),
 ]
 
 export type PageOptions = { thread: string; after: number; limit: number; bytesMax: number }

@@ -1,5 +1,6 @@
 import { sql } from 'slonik'
 import { z } from 'zod'
+import type { NewThread, Plan } from '../place.ts'
 import { inScope, type Scope } from './search.ts'
 
 const Row = z.object({
@@ -18,8 +19,8 @@ const Row = z.object({
 })
 export type ThreadRow = z.infer<typeof Row>
 
-const Count = z.object({ count: z.number() })
-const Turn = z.object({ thread: z.string().nullable() })
+const Count = z.object({ session: z.string(), count: z.number() })
+const Turn = z.object({ call: z.string(), thread: z.string().nullable() })
 const Nothing = z.object({})
 const columns = sql.fragment`
   id, org, "user", loop, pass, attempt, model, is_rehearsal, title, messages, created_at, updated_at`
@@ -30,14 +31,20 @@ export const findThread = (org: string, id: string) =>
 export const findThreads = (ids: string[]) =>
   sql.type(Row)`select ${columns} from threads.threads where id = any(${sql.array(ids, 'text')})`
 
-export type ListOptions = Scope & { loop: string | null; after: string | null; limit: number }
+export type ListOptions = Scope & {
+  loop: string | null
+  pass: number | null
+  after: string | null
+  limit: number
+}
 
 /** Newest first. `after` is a thread of the same organisation; an unknown one ends the list. */
-export const listThreads = ({ loop, after, limit, ...scope }: ListOptions) =>
+export const listThreads = ({ loop, pass, after, limit, ...scope }: ListOptions) =>
   sql.type(Row)`
     select ${columns} from threads.threads t
     where ${inScope(scope)}
       ${loop === null ? sql.fragment`` : sql.fragment`and loop = ${loop}`}
+      ${pass === null ? sql.fragment`` : sql.fragment`and pass = ${pass}`}
       ${
         after === null
           ? sql.fragment``
@@ -46,45 +53,63 @@ export const listThreads = ({ loop, after, limit, ...scope }: ListOptions) =>
       }
     order by created_at desc, id desc limit ${limit}`
 
-/** Turns of one session are placed one after the other; the lock ends with the transaction. */
-export const lockSession = (session: string) =>
-  sql.type(Nothing)`select pg_advisory_xact_lock(hashtextextended(${session}, 0)) is null as locked`
+/** Turns of one session are placed one after the other; the locks end with the transaction. `sessions` are sorted. */
+export const lockSessions = (sessions: readonly string[]) =>
+  sql.type(Nothing)`
+    select pg_advisory_xact_lock(hashtextextended(session, 0)) is null as locked
+    from ${sql.unnest(
+      sessions.map((session) => [session]),
+      ['text'],
+    )} as given (session)`
 
-export const countThreads = (session: string) =>
+export const countThreads = (sessions: readonly string[]) =>
   sql.type(Count)`
-    select count(*) from threads.threads where session = ${session}`
+    select session, count(*) from threads.threads
+    where session = any(${sql.array(sessions, 'text')}) group by session`
 
-export type NewThread = Omit<ThreadRow, 'created_at' | 'updated_at'> & {
-  session: string
-  base: string | null
-  base_messages: number
-  at: Date
-}
-
-export const insertThread = (row: NewThread) =>
+export const insertThreads = (threads: readonly NewThread[]) =>
   sql.type(Nothing)`
     insert into threads.threads (id, org, "user", session, loop, pass, attempt, model, is_rehearsal,
       title, messages, base, base_messages, created_at, updated_at)
-    values (${row.id}, ${row.org}, ${row.user}, ${row.session}, ${row.loop}, ${row.pass},
-      ${row.attempt}, ${row.model}, ${row.is_rehearsal}, ${row.title}, ${row.messages}, ${row.base},
-      ${row.base_messages}, ${sql.timestamp(row.at)}, ${sql.timestamp(row.at)})`
+    select id, org, "user", session, loop, pass, attempt, model, is_rehearsal, title, messages, base,
+      base_messages, at, at
+    from ${sql.unnest(threads.map(toRow), [
+      ...(['text', 'text', 'text', 'text', 'text', 'int4', 'int4', 'text', 'bool'] as const),
+      ...(['text', 'int4', 'text', 'int4', 'timestamptz'] as const),
+    ])} as given (id, org, "user", session, loop, pass, attempt, model, is_rehearsal, title, messages,
+      base, base_messages, at)`
+
+const toRow = ({ turn, ...thread }: NewThread) => [
+  ...[thread.id, turn.org, turn.user, thread.session, turn.loop, turn.pass, turn.attempt],
+  ...[turn.model, turn.isRehearsal, thread.title, thread.messages, thread.base],
+  ...[thread.baseMessages, turn.at],
+]
 
 /** A turn that comes late changes no time back. */
-export const growThread = (id: string, messages: number, at: Date) =>
+export const growThreads = (grown: Plan['grown']) =>
   sql.type(Nothing)`
-    update threads.threads
-    set messages = greatest(messages, ${messages}),
-        updated_at = greatest(updated_at, ${sql.timestamp(at)})
-    where id = ${id}`
+    update threads.threads t
+    set messages = greatest(t.messages, given.messages), updated_at = greatest(t.updated_at, given.at)
+    from (
+      select thread, max(messages) as messages, max(at) as at
+      from ${sql.unnest(
+        grown.map(({ thread, messages, at }) => [thread, messages, at]),
+        ['text', 'int4', 'timestamptz'],
+      )} as one (thread, messages, at) group by thread
+    ) given
+    where t.id = given.thread`
 
-export const findTurn = (call: string) =>
+export const findTurns = (calls: readonly string[]) =>
   sql.type(Turn)`
-    select thread from threads.turns where call = ${call}`
+    select call, thread from threads.turns where call = any(${sql.array(calls, 'text')})`
 
-export const insertTurn = (call: string, thread: string | null, at: Date) =>
+export const insertTurns = (turns: Plan['turns']) =>
   sql.type(Nothing)`
     insert into threads.turns (call, thread, at)
-    values (${call}, ${thread}, ${sql.timestamp(at)}) on conflict (call) do nothing`
+    select call, thread, at from ${sql.unnest(
+      turns.map(({ call, thread, at }) => [call, thread, at]),
+      ['text', 'text', 'timestamptz'],
+    )} as given (call, thread, at) on conflict (call) do nothing`
 
 /** A session goes whole, when the newest of its threads is old: the others are what it reads from. */
 export const deleteStaleThreads = (before: Date, batchMax: number) =>
