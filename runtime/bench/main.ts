@@ -1,7 +1,9 @@
-// Measures Treadle side by side with others: `npm run bench -- [proxy] [sandbox] [loops] [--rounds N] [--loops N] [--quick]`.
+// Measures Treadle side by side with others: `npm run bench -- [proxy] [sandbox] [loops] [console] [--rounds N]
+// [--loops N] [--quick]`.
 // Exit codes: 0 measured, 1 failed, 2 bad usage. It takes minutes and both cores; no test runs it.
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { benchConsole } from './console.ts'
 import { benchLoops } from './loops.ts'
 import { benchProxy } from './proxy.ts'
 import { benchSandbox } from './sandbox.ts'
@@ -14,13 +16,19 @@ export type BenchOptions = {
   say: (text: string) => void
 }
 
-const parts = { proxy: benchProxy, sandbox: benchSandbox, loops: benchLoops } as const
+const parts = {
+  proxy: benchProxy,
+  sandbox: benchSandbox,
+  loops: benchLoops,
+  console: benchConsole,
+} as const
 type Part = keyof typeof parts
 
-const usage = `Usage: npm run bench -- [proxy] [sandbox] [loops] [--rounds N] [--loops N] [--quick]
+const usage = `Usage: npm run bench -- [proxy] [sandbox] [loops] [console] [--rounds N] [--loops N] [--quick]
   proxy    CPU of one model call, beside nginx, two floors in JavaScript, and Portkey
   sandbox  from its creation to its first command, beside the same walls around a bare Node
   loops    200 loops of three passes: speed, CPU, and whether memory and disk stay flat
+  console  first load, time to a page's data, and scrolling of 10,000 loops, in Chromium
   --rounds N  more rounds, steadier figures (3; of the loops there is one)
   --loops N   fewer or more of them (200, looked at four times)
   --quick     little of everything: shows that it runs, not how fast

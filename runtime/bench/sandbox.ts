@@ -65,7 +65,8 @@ async function runBareNode({ config }: TestWeaver, walls: Walls): Promise<number
   const uid = host.isRoot ? config.uidBase + 999_999 : null
   const place = toPlace(config, { id, uid, cgroups: planCgroups(host.cgroups, id) })
   const { argv, env } = planStart({
-    ...{ host, place, backend: walls, limits: config, hasFilter: false, purpose: 'serve' },
+    ...{ host, place, backend: walls, limits: config, hasFilter: false, isLinked: false },
+    purpose: 'serve',
     etcFolder: join(config.sandboxFolder, 'etc'),
     codeCacheFolder: join(config.sandboxFolder, 'code-cache'),
     readableFolder: config.readableFolder,

@@ -2,31 +2,43 @@ import { parseArgs } from './builtin.ts'
 import type { PodOptions } from './pod.ts'
 
 export const usage = `Usage: node main.ts --socket PATH --work DIR --home DIR
-                    [--line PATH] [--proxy-port N] [--own-pid-namespace]
+                    [--line PATH] [--proxy-port N] [--own-pid-namespace] [--pipe PATH] [--active]
        node main.ts --warm`
 
-export type Flags = { mode: 'warm' } | { mode: 'serve'; socket: string; options: PodOptions }
+export type Flags =
+  | { mode: 'warm'; options: PodOptions }
+  | { mode: 'serve'; socket: string; options: PodOptions; isActive: boolean }
 
 /** Throws an Error whose message is for whoever wrote the flags. */
 export function parseFlags(args: string[], env: NodeJS.ProcessEnv): Flags {
   const { values } = parseArgs({ args, options: known })
-  if (values.warm) return { mode: 'warm' }
-  const { socket, work, home, line, 'own-pid-namespace': ownPidNamespace = false } = values
+  const { socket, work, home, line, pipe, warm = false, active: isActive = false } = values
+  if (warm) return { mode: 'warm', options: toWarmOptions(env) }
+  const { 'own-pid-namespace': ownPidNamespace = false } = values
   if (!socket || !work || !home) throw new Error('--socket, --work and --home are needed.')
   const proxyPort = parsePort(values['proxy-port'])
-  const options = { line, work, home, proxyPort, ownPidNamespace, env: toChildEnv(env, home) }
-  return { mode: 'serve', socket, options }
+  const options = { line, pipe, work, home, proxyPort, ownPidNamespace, env: toChildEnv(env, home) }
+  return { mode: 'serve', socket, options, isActive }
 }
 
 const known = {
   socket: { type: 'string' },
   line: { type: 'string' },
+  pipe: { type: 'string' },
   work: { type: 'string' },
   home: { type: 'string' },
   'proxy-port': { type: 'string', default: '0' },
   'own-pid-namespace': { type: 'boolean' },
+  active: { type: 'boolean' },
   warm: { type: 'boolean' },
 } as const
+
+/** Nobody's sandbox: it has no line and no workspace, and ends before anybody knows of it. */
+function toWarmOptions(env: NodeJS.ProcessEnv): PodOptions {
+  const home = env.HOME ?? '/'
+  const none = { line: undefined, pipe: undefined, proxyPort: 0, ownPidNamespace: false }
+  return { ...none, work: '/', home, env: toChildEnv(env, home) }
+}
 
 function parsePort(text: string): number {
   const port = Number(text)

@@ -165,3 +165,23 @@ async function toEnd(socket: Socket): Promise<Buffer> {
   await once(socket, 'end')
   return Buffer.concat(chunks)
 }
+
+test('a sandbox that is told its token with the start is active when it is ready', async () => {
+  const line = join(tmpdir(), `pod-line-${process.pid}.sock`)
+  await using pod = await startPod({ line, flags: ['--active'], firstLine: '{"token":"early"}' })
+  const { origin } = pod.ready
+  assert.match(origin!, /^http:\/\/127\.0\.0\.1:\d+$/)
+  const again = await pod.call<{ code: string }>('POST', '/activate', { token: 'late' })
+  assert.equal(again.json.code, 'pod/activated')
+  await pod.startAgent('echo "$TREADLE_TOKEN at $0"')
+  await pod.agentEnd()
+  assert.match((await pod.call('GET', '/agent/output')).bytes.toString(), /^early at /)
+})
+
+test('a daemon that waits for its token ends when weaver does', async () => {
+  const ended = startPod({ flags: ['--active'] }).then(
+    () => 'ready',
+    (error: Error) => error.message,
+  )
+  assert.match(await ended, /ended with 0/)
+})

@@ -7,9 +7,23 @@ type Pipe = { from: import('node:net').Socket; to: number }
 
 let ahead: Promise<Pipe | null> | null = null
 
-/** Makes the next command's pipe before anybody asks: the start of a program is what it costs. */
-export function makePipeAhead(): void {
-  ahead ??= makePipe().catch(() => null) // Whoever wants one tries again, and hears why.
+/**
+ * Makes the next command's pipe before anybody asks: the start of a program is what it costs. Or takes a `given` one,
+ * that weaver made.
+ */
+export function makePipeAhead(given?: string): void {
+  const made = given === undefined ? null : takeGiven(given)
+  ahead ??= made ? Promise.resolve(made) : makePipe().catch(() => null) // Whoever wants one tries again, and hears why.
+}
+
+function takeGiven(path: string): Pipe | null {
+  try {
+    return openBoth(path)
+  } catch {
+    return null // It is not there.
+  } finally {
+    fs.rmSync(path, { force: true })
+  }
 }
 
 /**
@@ -27,10 +41,14 @@ async function makePipe(): Promise<Pipe> {
   try {
     const path = join(folder, 'pipe')
     await once(spawn('mkfifo', [path], { stdio: 'ignore' }), 'exit') // Node has no call for it.
-    const from = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
-    const to = fs.openSync(path, fs.constants.O_WRONLY) // Its reader is there, so it doesn't wait.
-    return { from: new net.Socket({ fd: from, readable: true, writable: false }), to }
+    return openBoth(path)
   } finally {
     fs.rmSync(folder, { recursive: true })
   }
+}
+
+function openBoth(path: string): Pipe {
+  const from = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
+  const to = fs.openSync(path, fs.constants.O_WRONLY) // Its reader is there, so it doesn't wait.
+  return { from: new net.Socket({ fd: from, readable: true, writable: false }), to }
 }

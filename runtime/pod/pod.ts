@@ -5,6 +5,8 @@ import type { Checkout } from './checkout.ts'
 export type PodOptions = {
   /** The Unix socket that leads to the proxy, where there is a way out. */
   line: string | undefined
+  /** A named pipe for the first command's output, made ahead. It need not be there. */
+  pipe: string | undefined
   work: string
   home: string
   /** Port of the way out on loopback; 0 picks a free one. */

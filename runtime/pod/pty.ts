@@ -6,6 +6,8 @@ import { spawn } from '@lydell/node-pty'
 
 export type Pty = {
   pid: number
+  /** At its start. */
+  size: { cols: number; rows: number }
   onBytes(listener: (chunk: Buffer) => void): void
   /** `exit` is null after a signal. */
   onExit(listener: (exit: number | null, signal: string | null) => void): void
@@ -16,12 +18,13 @@ export type Pty = {
 
 type Program = { argv: readonly string[]; cwd: string; env: Readonly<Record<string, string>> }
 
+const size = { cols: 120, rows: 40 } // Until somebody with a screen says another.
+
 export function startPty({ argv, cwd, env }: Program): Pty {
   const [file, ...args] = argv
   const pty = spawn(file!, args, {
     name: 'xterm-256color',
-    cols: 120,
-    rows: 40,
+    ...size,
     cwd,
     env,
     encoding: null, // Bytes: a read may cut through a character.
@@ -29,6 +32,7 @@ export function startPty({ argv, cwd, env }: Program): Pty {
   const { _socket: socket, fd } = pty as unknown as { _socket: Socket; fd: number }
   return {
     pid: pty.pid,
+    size,
     onBytes: (listener) => void pty.onData((data) => listener(data as unknown as Buffer)),
     onExit: (listener) =>
       void pty.onExit(({ exitCode, signal }) =>

@@ -3,8 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Fault } from '#kernel/fault.ts'
 import type { AgentState } from '../weaver/api.ts'
+import { activate } from './activate.ts'
 import { fault } from './errors.ts'
 import { absent, type Pod } from './pod.ts'
+import { prepareCommand } from './prepare.ts'
 import type { Snapped } from './snapshot.ts'
 import { readJson, sendError, sendJson, whenGone } from './wire.ts'
 
@@ -16,21 +18,15 @@ type Route = {
 }
 
 const waitMsMax = 600_000
+const recordingBytesMax = 4 * 1024 ** 2 // Of text: escaped, the tail alone could be six times as long.
 const allBytes = Number.MAX_SAFE_INTEGER // The tail has its own limit.
 
 const routes: Readonly<Record<string, (route: Route) => Promise<void>>> = {
   async 'POST /activate'({ pod, request, response }) {
     const { parseActivation } = await import('./requests.ts')
-    const { token } = parseActivation(await readJson(request))
-    if (pod.activation) throw fault('pod/activated')
-    if (token !== null && pod.line === undefined) throw fault('pod/no-line')
-    pod.activation = { token, origin: null }
-    if (token !== null) {
-      const { startForwarder } = await import('./forwarder.ts')
-      pod.activation.origin = await startForwarder(pod.proxyPort, pod.line!)
-    }
-    sendJson(response, 200, { origin: pod.activation.origin })
-    setImmediate(prepareCommand)
+    const origin = await activate(pod, parseActivation(await readJson(request)))
+    sendJson(response, 200, { origin })
+    setImmediate(() => prepareCommand())
   },
 
   async 'PUT /checkout'({ pod, query, request, response }) {
@@ -66,8 +62,14 @@ const routes: Readonly<Record<string, (route: Route) => Promise<void>>> = {
     if (!pod.agent) throw fault('pod/agent-absent')
     const { toBounded } = await import('./requests.ts')
     const bytesMax = query.has('tail') ? toBounded(query.get('tail'), allBytes) : allBytes
-    const output = pod.agent.output(bytesMax)
+    const output = pod.agent.output.last(bytesMax)
     response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(output)
+  },
+
+  async 'GET /agent/recording'({ pod, response }) {
+    if (!pod.agent) throw fault('pod/agent-absent')
+    const recording = pod.agent.recording(recordingBytesMax)
+    response.writeHead(200, { 'content-type': 'application/x-asciicast' }).end(recording)
   },
 
   async 'POST /exec'({ pod, request, response }) {
@@ -75,7 +77,7 @@ const routes: Readonly<Record<string, (route: Route) => Promise<void>>> = {
     const wanted = parseExec(await readJson(request))
     const { exec } = await import('./exec.ts')
     sendJson(response, 200, await exec(pod, wanted, whenGone(response)))
-    setImmediate(prepareCommand)
+    setImmediate(() => prepareCommand())
   },
 
   async 'POST /snapshot'({ pod, request, response }) {
@@ -88,14 +90,8 @@ const routes: Readonly<Record<string, (route: Route) => Promise<void>>> = {
 
   async 'GET /probes'({ query, response }) {
     const { probe } = await import('./probes.ts')
-    sendJson(response, 200, await probe(Object.fromEntries(query)))
+    sendJson(response, 200, probe(Object.fromEntries(query)))
   },
-}
-
-/** The next one, while an answer is on its way to whoever wants to run it. */
-async function prepareCommand(): Promise<void> {
-  const [{ makePipeAhead }] = await Promise.all([import('./pipe.ts'), import('./exec.ts')])
-  makePipeAhead()
 }
 
 /** A checkout, a snapshot and the start of an agent each need the workspace to themselves. */
@@ -140,10 +136,11 @@ async function sendSnapshot(response: ServerResponse, snapped: Snapped): Promise
 export async function upgrade(pod: Pod, request: IncomingMessage, socket: Duplex, head: Buffer) {
   socket.on('error', () => socket.destroy()) // A caller that left before its terminal was there.
   try {
-    if (request.url !== '/agent/terminal') throw fault('pod/route-absent')
+    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://pod')
+    if (pathname !== '/agent/terminal') throw fault('pod/route-absent')
     if (!pod.agent) throw fault('pod/agent-absent')
     const { attach } = await import('./terminal.ts')
-    attach(pod.agent, request, socket, head)
+    attach(pod.agent, { query, request, socket, head })
   } catch (error) {
     const {
       status,

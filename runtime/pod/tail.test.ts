@@ -16,6 +16,10 @@ test('a tail holds the end of whatever was pushed, in any pieces', () => {
         const length = Math.min(wanted, bytesMax, all.length)
         assert.equal(tail.totalBytes, all.length)
         assert.deepEqual(tail.last(wanted), Buffer.from(all.subarray(all.length - length)))
+        assert.equal(tail.startOffset, Math.max(0, all.length - bytesMax))
+        for (let at = tail.startOffset; at <= all.length; at += 1) {
+          assert.deepEqual(tail.slice(at, wanted), Buffer.from(all.subarray(at, at + wanted)))
+        }
       },
     ),
   )

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { WebSocket } from 'ws'
+import type { AgentState } from '../weaver/api.ts'
 import { startPod, type TestPod, until } from './testing.ts'
+
+type News = { type: string; [name: string]: unknown }
 
 describe('the terminal', () => {
   let pod: TestPod
@@ -11,12 +14,12 @@ describe('the terminal', () => {
   })
   afterEach(() => pod[Symbol.asyncDispose]())
 
-  const attach = () => {
-    const socket = new WebSocket(`ws+unix:${pod.socket}:/agent/terminal`)
-    const seen = { text: '' }
+  const attach = (search = '') => {
+    const socket = new WebSocket(`ws+unix:${pod.socket}:/agent/terminal${search}`)
+    const seen = { text: '', news: [] as News[] }
     socket.on('message', (data: Buffer, isBinary) => {
-      assert.equal(isBinary, true)
-      seen.text += data.toString()
+      if (isBinary) seen.text += data.toString()
+      else seen.news.push(JSON.parse(String(data)) as News)
     })
     return { socket, seen }
   }
@@ -30,6 +33,58 @@ describe('the terminal', () => {
     const [code] = await once(socket, 'close')
     assert.equal(code, 1000)
     assert.match(seen.text, /got hello/)
+    assert.deepEqual(seen.news.at(-1), { type: 'ended', exit: 0, signal: null })
+  })
+
+  test('begins with what the terminal is, and goes on at the byte that is asked for', async () => {
+    await pod.startAgent('stty -echo; printf 0123456789; read line; printf abc; read line')
+    await until(async () => (await pod.call('GET', '/agent/output')).bytes.includes('9'))
+    const first = attach()
+    await until(() => first.seen.text === '0123456789')
+    const [hello] = first.seen.news
+    const { instance } = hello!
+    const at = { offset: 0, gap: 0, cols: 120, rows: 40 }
+    assert.deepEqual(hello, { type: 'hello', instance, ...at })
+    first.socket.close()
+    const second = attach(`?instance=${instance}&offset=7`)
+    await until(() => second.seen.text === '789')
+    assert.deepEqual(second.seen.news[0], { ...hello, offset: 7 })
+    second.socket.send(Buffer.from('\r'))
+    await until(() => second.seen.text === '789abc')
+  })
+
+  test('an end is told to whoever comes after it, behind all that is kept', async () => {
+    await pod.startAgent('printf last; exit 3')
+    await pod.agentEnd()
+    const { socket, seen } = attach()
+    const [code] = await once(socket, 'close')
+    assert.deepEqual([code, seen.text], [1000, 'last'])
+    assert.deepEqual(seen.news.at(-1), { type: 'ended', exit: 3, signal: null })
+  })
+
+  test('what fell out of the past is counted, and another terminal is told from this one', async () => {
+    await pod.startAgent('head -c 6000000 /dev/zero | tr "\\0" x; read line')
+    await until(async () => (await pod.call<AgentState>('GET', '/agent')).json.outputBytes === 6e6)
+    const known = attach()
+    await until(() => known.seen.text.length === 256 * 1024)
+    const { instance, offset, gap } = known.seen.news[0]!
+    assert.deepEqual([offset, gap], [6_000_000 - 256 * 1024, 0])
+    const kept = 4 * 1024 ** 2
+    const late = attach(`?instance=${instance}&offset=1000`)
+    await until(() => late.seen.text.length === kept)
+    assert.equal(late.seen.news[0]!.offset, 6_000_000 - kept)
+    assert.equal(late.seen.news[0]!.gap, 6_000_000 - kept - 1_000)
+    for (const search of [
+      `?instance=${instance}&offset=6000001`,
+      `?instance=${instance}&offset=-1`,
+      `?instance=${instance}&offset=1.5`,
+      `?instance=${instance}`,
+      '?instance=other&offset=5999999',
+    ]) {
+      const { seen } = attach(search)
+      await until(() => seen.text.length === 256 * 1024)
+      assert.deepEqual([seen.news[0]!.gap, seen.news[0]!.offset], [null, offset], search)
+    }
   })
 
   test('sets the size of the terminal', async () => {
@@ -40,6 +95,7 @@ describe('the terminal', () => {
     socket.send(Buffer.from('\r'))
     await once(socket, 'close')
     assert.match(seen.text, /17 91/)
+    assert.deepEqual(seen.news[1], { type: 'size', cols: 91, rows: 17 })
   })
 
   for (const message of [

@@ -1,14 +1,22 @@
-// A person's hands on the agent's terminal, over a WebSocket: its bytes out, keys and sizes in.
+// The agent's terminal over a WebSocket: its bytes out, from any offset that is kept; keys and sizes in. The terminal
+// outlives every viewer. Who may type is weaver's to decide: all that comes here is heard.
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
+import type { TerminalHello, TerminalNews } from '../weaver/api.ts'
 import type { Agent } from './agent.ts'
 import { fault } from './errors.ts'
+import type { Size } from './marks.ts'
+
+/** What weaver adds its own knowledge to: who writes, and how many watch. */
+export type PodHello = Pick<TerminalHello, 'type' | 'instance' | 'offset' | 'gap' | 'cols' | 'rows'>
 
 const tailBytes = 256 * 1024 // A few hundred full screens: what a terminal shows of the past.
-const behindBytesMax = 4 * 1024 ** 2 // A window that far behind shows nothing of use; it may come back.
+const queuedBytesMax = 256 * 1024 // What waits to be sent; the rest waits in the tail.
+const newsBytesMax = 2 * queuedBytesMax // A viewer that takes nothing hears of no more sizes either.
+const pieceBytesMax = 64 * 1024
 const messageBytesMax = 64 * 1024
-const terminalsMax = 16
+const terminalsMax = 32
 const sizeMax = 1_000 // Columns or rows; the kernel takes 65,535 and programs allocate by it.
 
 // Close codes of RFC 6455, 7.4.1, and 1013 of its registry.
@@ -22,37 +30,75 @@ const server = new WebSocketServer({
   perMessageDeflate: false,
 })
 
-export function attach(agent: Agent, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+type Upgrade = { query: URLSearchParams; request: IncomingMessage; socket: Duplex; head: Buffer }
+
+export function attach(agent: Agent, { query, request, socket, head }: Upgrade): void {
   if (server.clients.size >= terminalsMax) {
     throw fault('pod/busy', { say: `At most ${terminalsMax} terminals.` })
   }
-  server.handleUpgrade(request, socket, head, (client) => show(agent, client))
+  server.handleUpgrade(request, socket, head, (client) => show(agent, query, client))
 }
 
-function show(agent: Agent, client: WebSocket): void {
-  const send = (chunk: Buffer) => {
-    if (client.bufferedAmount <= behindBytesMax) return client.send(chunk)
-    leave()
-    client.close(tryAgainLater)
+function show(agent: Agent, query: URLSearchParams, client: WebSocket): void {
+  const { offset, gap } = planStart(agent, query.get('instance'), query.get('offset'))
+  const say = (news: TerminalNews | PodHello) => {
+    if (client.bufferedAmount > newsBytesMax) client.terminate()
+    else client.send(JSON.stringify(news))
   }
-  client.send(agent.output(tailBytes))
-  const leave = agent.listen(send)
+  say({ type: 'hello', instance: agent.instance, offset, gap, ...agent.size() })
+  const pump = createPump(agent, client, offset)
+  const leave = agent.listen({ onOutput: pump, onSize: (size) => say({ type: 'size', ...size }) })
   client.on('close', leave)
   client.on('error', () => client.terminate()) // Its close event follows; nothing else is to be done.
   client.on('message', (data, isBinary) => {
-    if (isBinary) agent.type(data as Buffer)
-    else if (!resize(agent, String(data))) client.close(notUnderstood)
+    if (isBinary) return agent.type(data as Buffer)
+    const size = toSize(String(data))
+    if (size) agent.resize(size)
+    else client.close(notUnderstood)
   })
-  void agent.ended.then(() => client.close(ended))
+  pump()
+  void agent.ended.then(pump)
 }
 
-function resize(agent: Agent, message: string): boolean {
-  const size = toSize(message)
-  if (size) agent.resize(size.cols, size.rows)
-  return size !== undefined
+/** Where a viewer begins, who may have seen a part. An offset that was never reached is none of this terminal. */
+export function planStart(
+  { instance, output }: Pick<Agent, 'instance' | 'output'>,
+  askedInstance: string | null,
+  askedOffset: string | null,
+): { offset: number; gap: number | null } {
+  const { startOffset, totalBytes } = output
+  const latest = Math.max(startOffset, totalBytes - tailBytes)
+  if (askedInstance === null) return { offset: latest, gap: 0 }
+  const asked = Number(askedOffset ?? Number.NaN)
+  const isKnown = Number.isSafeInteger(asked) && asked >= 0 && asked <= totalBytes
+  if (askedInstance !== instance || !isKnown) return { offset: latest, gap: null }
+  const offset = Math.max(asked, startOffset)
+  return { offset, gap: offset - asked }
 }
 
-function toSize(message: string): { cols: number; rows: number } | undefined {
+/**
+ * Sends what the viewer lacks as fast as it takes it, and says so at the end. A viewer holds up nobody: what it doesn't
+ * take waits in the tail, and where it falls out of that the viewer is cut.
+ */
+function createPump(agent: Agent, client: WebSocket, start: number): () => void {
+  const { output } = agent
+  let next = start
+  return function pump() {
+    while (next < output.totalBytes) {
+      if (client.readyState !== WebSocket.OPEN || client.bufferedAmount >= queuedBytesMax) return
+      if (next < output.startOffset) return client.close(tryAgainLater)
+      const piece = output.slice(next, pieceBytesMax)
+      next += piece.length
+      client.send(piece, pump)
+    }
+    const { state, exit, signal } = agent.state()
+    if (state !== 'ended' || client.readyState !== WebSocket.OPEN) return
+    client.send(JSON.stringify({ type: 'ended', exit, signal } satisfies TerminalNews))
+    client.close(ended)
+  }
+}
+
+function toSize(message: string): Size | undefined {
   try {
     const { cols, rows } = JSON.parse(message) as { cols: unknown; rows: unknown }
     return isSize(cols) && isSize(rows) ? { cols, rows } : undefined

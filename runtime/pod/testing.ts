@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Pool } from 'undici'
 import type { AgentStart, AgentState, ExecResult } from '../weaver/api.ts'
+import type { Ready } from './api.ts'
 
 export type Answer<T = unknown> = {
   status: number
@@ -18,6 +19,7 @@ export type Answer<T = unknown> = {
 }
 export type TestPod = AsyncDisposable & {
   daemon: ChildProcess
+  ready: Ready
   folder: string
   work: string
   home: string
@@ -28,7 +30,13 @@ export type TestPod = AsyncDisposable & {
   agentEnd(): Promise<AgentState>
 }
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
-type Setting = { line?: string; prefix?: string[]; flags?: string[] }
+type Setting = {
+  line?: string
+  prefix?: string[]
+  flags?: string[]
+  /** For a daemon that waits for one; without it standard input ends. */
+  firstLine?: string
+}
 
 // Many daemons start in one test file; the second one need not strip the types again.
 let cache: string | undefined
@@ -40,7 +48,12 @@ function codeCache(): string {
   return made
 }
 
-export async function startPod({ line, prefix = [], flags = [] }: Setting = {}): Promise<TestPod> {
+export async function startPod({
+  line,
+  prefix = [],
+  flags = [],
+  firstLine,
+}: Setting = {}): Promise<TestPod> {
   const folder = mkdtempSync(join(tmpdir(), 'pod-test-'))
   const [work, home, socket] = ['work', 'home', 'pod.sock'].map((name) => join(folder, name)) as [
     string,
@@ -50,12 +63,7 @@ export async function startPod({ line, prefix = [], flags = [] }: Setting = {}):
   for (const made of [work, home]) mkdirSync(made)
   const main = fileURLToPath(new URL('./main.ts', import.meta.url))
   const named = [
-    '--socket',
-    socket,
-    '--work',
-    work,
-    '--home',
-    home,
+    ...['--socket', socket, '--work', work, '--home', home],
     ...(line ? ['--line', line] : []),
   ]
   const [file, ...args] = [...prefix, process.execPath, main, ...named, ...flags]
@@ -69,12 +77,15 @@ export async function startPod({ line, prefix = [], flags = [] }: Setting = {}):
     },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
-  await once(daemon.stdout!, 'data')
+  if (firstLine !== undefined) daemon.stdin!.write(`${firstLine}\n`)
+  else if (flags.includes('--active')) daemon.stdin!.end()
+  const ready = await readyOf(daemon)
   const pool = new Pool('http://pod', { socketPath: socket, connections: 16 })
 
   const call = caller(pool)
   return {
     daemon,
+    ready,
     folder,
     work,
     home,
@@ -102,6 +113,14 @@ export async function startPod({ line, prefix = [], flags = [] }: Setting = {}):
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function readyOf(daemon: ChildProcess): Promise<Ready> {
+  const ended = once(daemon, 'exit').then(([exit]) =>
+    Promise.reject(new Error(`ended with ${exit}`)),
+  )
+  const [words] = (await Promise.race([once(daemon.stdout!, 'data'), ended])) as [Buffer]
+  return JSON.parse(words.toString().slice('ready '.length)) as Ready
 }
 
 const caller =

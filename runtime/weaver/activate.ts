@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { SandboxClaims, Signer } from '#kernel/tokens.ts'
+import type { Activation } from '../pod/api.ts'
 import type { NewSandbox } from './api.ts'
 import { lineSocketName } from './backend/place.ts'
 import type { WeaverConfig } from './config.ts'
@@ -15,26 +16,40 @@ export type ActivateDeps = {
   sign: Signer
 }
 
-const Activated = z.object({ origin: z.string().max(200).nullable() })
-
-export async function activate(deps: ActivateDeps, entry: Entry, asked: NewSandbox): Promise<void> {
-  const token = asked.model ? await openLine(deps, entry, asked) : null
-  const call = { method: 'POST', path: '/activate', json: { token } } as const
-  const { origin } = await entry.started!.pod.json(Activated, call)
-  if ((origin !== null) !== (token !== null)) {
-    throw fault('weaver/pod-failed', { detail: `it offers ${origin} as the way out` })
-  }
-}
-
-async function openLine(
+/** Opens the line where there is to be one. The answer is for the daemon alone: it holds the token. */
+export async function prepareActivation(
   { config: { lineSocket, lineConnectionsMax }, sign }: ActivateDeps,
   entry: Entry,
   asked: NewSandbox,
-): Promise<string> {
+): Promise<Activation> {
+  if (!asked.model) return { token: null }
   const socketPath = join(entry.place.line, lineSocketName)
   const connectionsMax = lineConnectionsMax
-  entry.line = await startRelay({ socketPath, sandboxId: entry.id, lineSocket, connectionsMax })
-  return sign(toClaims(entry.id, asked), 'proxy', asked.model!.lifeMs)
+  const relay = startRelay({ socketPath, sandboxId: entry.id, lineSocket, connectionsMax })
+  // Known at once: a sandbox that ends while its line opens has one to close.
+  entry.line = { [Symbol.asyncDispose]: () => relay.then(close, () => {}) }
+  const claims = toClaims(entry.id, asked)
+  const [token] = await Promise.all([sign(claims, 'proxy', asked.model.lifeMs), relay])
+  return { token }
+}
+
+const close = (line: AsyncDisposable) => line[Symbol.asyncDispose]()
+
+const Activated = z.object({ origin: z.string().max(200).nullable() })
+
+/** Of a sandbox that was up before anybody wanted it. */
+export async function activate(deps: ActivateDeps, entry: Entry, asked: NewSandbox): Promise<void> {
+  const json = await prepareActivation(deps, entry, asked)
+  const call = { method: 'POST', path: '/activate', json } as const
+  const { origin } = await entry.started!.pod.json(Activated, call)
+  assertOrigin(origin, asked)
+}
+
+/** Who has a token has a way out, and nobody else. */
+export function assertOrigin(origin: string | null, { model }: NewSandbox): void {
+  if ((origin !== null) !== (model !== undefined)) {
+    throw fault('weaver/pod-failed', { detail: `it offers ${origin} as the way out` })
+  }
 }
 
 function toClaims(

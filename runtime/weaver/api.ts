@@ -63,7 +63,10 @@ export type AgentState = {
   state: 'absent' | 'running' | 'ended'
   exit: number | null
   signal: string | null
-  /** What ended it, where not itself: stop, time, disk, memory, processes, lost. */
+  /**
+   * What ended it, where not itself: stop, time, disk, memory, processes; mute (the sandbox's daemon fell silent, as
+   * when an agent stops it); lost (the sandbox is gone).
+   */
   cut: string | null
   outputBytes: number
   startedAt: string | null
@@ -92,3 +95,95 @@ export const Snapshot = z.strictObject({
 })
 export type Snapshot = z.infer<typeof Snapshot>
 // The answer to a snapshot is a git bundle (empty body: nothing changed) with `x-treadle-sha` and `x-treadle-files-changed`.
+
+// A terminal: a WebSocket at `GET /api/sandboxes/:id/terminal?instance=&offset=&mode=`, for many viewers and one writer.
+//
+// Binary from the server is what the agent wrote, binary to it are keys; text is one JSON message of those below.
+// A viewer counts: the first byte after `hello` has hello's `offset`. After a break it comes back with `instance` and
+// the offset it wants next, and misses nothing, or is told how much. The server closes with:
+//
+// | code | meaning                                                          | come back?          |
+// | ---- | ---------------------------------------------------------------- | ------------------- |
+// | 1000 | the agent has ended; `ended` came before it                      | no                  |
+// | 1001 | the server stops                                                 | by offset, later    |
+// | 1003 | a text that is none of these messages                            | no                  |
+// | 1009 | a message over 64 KiB                                            | no                  |
+// | 1011 | the daemon in the sandbox broke off                              | by offset, later    |
+// | 1013 | the viewer was too slow: what it wants next is kept no more      | by offset, at once  |
+// | 4410 | the sandbox has ended; the close reason says why, e.g. `deleted` | no                  |
+//
+// Anything else (1006: the line broke): by offset. Before it opens, refusals are HTTP: 400 401 403 404, 409
+// (`weaver/refused`: no agent was started yet), 410 (`weaver/ended`), 502, 503 (`weaver/full`).
+
+export const TerminalQuery = z
+  .strictObject({
+    /** Of an earlier `hello`; goes together with `offset`. */
+    instance: z
+      .string()
+      .regex(/^[\w-]{1,64}$/)
+      .optional(),
+    /** The first byte that is wanted. */
+    offset: z
+      .string()
+      .regex(/^\d{1,15}$/, 'Write a whole number of bytes.')
+      .optional(),
+    /**
+     * `view` watches, with the right `sandbox:read`; `write` (the default) wants `sandbox:attach` and has the
+     * writer's place from the start, if it is free.
+     */
+    mode: z.enum(['view', 'write']).default('write'),
+  })
+  .refine(({ instance, offset }) => (instance === undefined) === (offset === undefined), {
+    path: ['offset'],
+    message: 'Give instance and offset together, or none of them.',
+  })
+export type TerminalQuery = z.infer<typeof TerminalQuery>
+
+/** Who types: this viewer, another one, or nobody. */
+export type TerminalWriter = 'you' | 'other' | null
+
+export type TerminalHello = {
+  type: 'hello'
+  /** This start of the agent's terminal; offsets of another one mean nothing here. */
+  instance: string
+  /** Of the first byte that follows. */
+  offset: number
+  /**
+   * How many bytes are missing between what was asked for and `offset`: 0 = none, or nothing was asked for. Null where
+   * what was asked for is not of this instance: then all is shown anew.
+   */
+  gap: number | null
+  cols: number
+  rows: number
+  writer: TerminalWriter
+  /** How many watch, this one included. */
+  viewers: number
+  /** Whether `take` would be heard: the right `sandbox:attach`. */
+  mayWrite: boolean
+}
+
+/** Text from the server. `hello` is the first message; the others come when something changes. */
+export type TerminalNews =
+  | TerminalHello
+  | { type: 'writer'; writer: TerminalWriter }
+  | { type: 'viewers'; viewers: number }
+  | { type: 'size'; cols: number; rows: number }
+  /** To keys, a size or a `take` that were not heard; the reason is a sentence. */
+  | { type: 'refused'; reason: string }
+  /** The last message. */
+  | { type: 'ended'; exit: number | null; signal: string | null }
+
+const Side = z.int().min(1).max(1_000) // The kernel takes 65,535 and programs allocate by it.
+
+/** Text to the server. A size is the writer's to say. */
+export const TerminalOrder = z.union([
+  z.strictObject({ type: z.literal('resize').default('resize'), cols: Side, rows: Side }),
+  /** Become the writer, also where another one is. */
+  z.strictObject({ type: z.literal('take') }),
+  z.strictObject({ type: z.literal('release') }),
+])
+export type TerminalOrder = z.infer<typeof TerminalOrder>
+
+// `GET /api/sandboxes/:id/agent/recording` answers asciicast v2 (application/x-asciicast), at most 4 MiB: a header,
+// then `[seconds, "o", text]` for output and `[seconds, "r", "COLSxROWS"]` for sizes. What is too long lost its head;
+// `timestamp` + seconds is the time of day all the same.

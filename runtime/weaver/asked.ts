@@ -33,27 +33,38 @@ export function toBody<T>(schema: z.ZodType<T>, body: unknown): T {
  * The sandbox, when the caller may do this to it: spool may do all, people what a policy allows.
  */
 export async function allowed(
-  { db, access }: Pick<RoutesDeps, 'db' | 'access'>,
+  deps: Pick<RoutesDeps, 'db' | 'access' | 'sandboxes'>,
   response: Response,
   action: Action,
   id: string,
 ): Promise<Sandbox> {
   const claims = callerOf(response)
-  return assertAllowed({ db, access }, claims, action, id)
+  return assertAllowed(deps, claims, action, id)
 }
 
 export async function assertAllowed(
-  { db, access }: Pick<RoutesDeps, 'db' | 'access'>,
+  { db, access, sandboxes }: Pick<RoutesDeps, 'db' | 'access' | 'sandboxes'>,
   claims: Claims,
   action: Action,
   id: string,
 ): Promise<Sandbox> {
+  const sandbox = liveOne(sandboxes, id) ?? toSandbox(await find(db, id))
+  if (claims.kind === 'user') {
+    access.assert(claims, action, { type: 'Sandbox', id, org: sandbox.org, owner: sandbox.user })
+  }
+  return sandbox
+}
+
+/** What lives is known here; the table is asked about the others. */
+function liveOne(sandboxes: Sandboxes, id: string): Sandbox | null {
+  const entry = sandboxes.find(id)
+  return entry?.ending ? null : (entry?.sandbox ?? null)
+}
+
+async function find(db: RoutesDeps['db'], id: string) {
   const row = await db.maybeOne(findSandbox(id))
   if (!row) throw fault('weaver/absent')
-  if (claims.kind === 'user') {
-    access.assert(claims, action, { type: 'Sandbox', id, org: row.org, owner: row.user_id })
-  }
-  return toSandbox(row)
+  return row
 }
 
 export function callerOf(response: Response) {

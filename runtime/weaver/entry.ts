@@ -1,3 +1,4 @@
+import type { Sandbox } from './api.ts'
 import type { Started } from './backend/backend.ts'
 import type { Place } from './backend/place.ts'
 import type { Cut, Watched } from './watchdog.ts'
@@ -19,6 +20,8 @@ export type Entry = {
   /** Settles when starting is over, well or not. */
   starting: Promise<unknown>
   started: Started | null
+  /** As its asker was told of it; null while it is nobody's. */
+  sandbox: Sandbox | null
   watched: Watched | null
   /** What ended its agent from outside. From then on nothing new starts in it. */
   cut: Cut | null

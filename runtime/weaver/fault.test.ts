@@ -68,6 +68,19 @@ test('a process that has the number of a lost sandbox by chance is left alone', 
   stranger.kill()
 })
 
+test('a sandbox whose row was never written is cleared up by its folder', async () => {
+  await using weaver = await startTestWeaver()
+  let left!: Left
+  await weaver.restart(async () => {
+    left = await leaveBehind(weaver)
+    await weaver.postgres.query('delete from weaver.sandboxes where id = $1', [left.id])
+  })
+  assert.deepEqual(processesOf(left.uid), [])
+  await assertNoFolders(weaver)
+  const groups = left.cgroups.filter((folder) => existsSync(folder))
+  assert.deepEqual(groups, [])
+})
+
 test('a sandbox whose daemon vanishes is told as lost, and cleared up', async () => {
   await using weaver = await startTestWeaver()
   const { id } = await weaver.create()

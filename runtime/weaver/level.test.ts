@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { promisedProbes, toLevel } from './level.ts'
+import { parseReady, promisedProbes, toLevel } from './level.ts'
 
 const facts = { backend: 'bubblewrap', limits: 'cgroup', hasFilter: true } as const
+const toWords = (probes: unknown) => JSON.stringify({ probes, origin: null })
 const names = promisedProbes('bubblewrap', true)
 const measured = names.map((name) => ({ name, held: true, detail: 'as promised' }))
-const codeOf = (text: string) => {
+const codeOf = (words: string) => {
   try {
-    return toLevel(text, facts)
+    return toLevel(parseReady(words).probes, facts)
   } catch (error) {
     return (error as { code: string }).code
   }
@@ -15,7 +16,7 @@ const codeOf = (text: string) => {
 
 describe('a level', () => {
   test('is what was measured, where every promise holds', () => {
-    assert.deepEqual(toLevel(JSON.stringify(measured), facts).probes, measured)
+    assert.deepEqual(toLevel(parseReady(toWords(measured)).probes, facts).probes, measured)
   })
 
   for (const name of names) {
@@ -23,12 +24,12 @@ describe('a level', () => {
       const others = measured.filter((probe) => probe.name !== name)
       const broken = [...others, { name, held: false, detail: 'open' }]
       for (const probes of [others, broken]) {
-        assert.equal(codeOf(JSON.stringify(probes)), 'weaver/too-weak')
+        assert.equal(codeOf(toWords(probes)), 'weaver/too-weak')
       }
     })
   }
 
-  for (const words of ['', 'no JSON', '{}', '[{"name":"seccomp"}]']) {
+  for (const words of ['', 'no JSON', '{}', '{"probes":[{"name":"seccomp"}],"origin":null}']) {
     test(`is none from the words ${JSON.stringify(words)}`, () => {
       assert.equal(codeOf(words), 'weaver/pod-failed')
     })

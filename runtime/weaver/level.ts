@@ -37,19 +37,21 @@ const Probes = z
 type Facts = { backend: Backend; limits: Level['limits']; hasFilter: boolean }
 
 /**
- * From the daemon's words when it was up. Throws `weaver/too-weak`, which names every promise that
- * does not hold.
+ * From what the daemon measured. Throws `weaver/too-weak`, which names every promise that does not
+ * hold.
  */
-export function toLevel(measured: string, { backend, limits, hasFilter }: Facts): Level {
-  const probes = parseProbes(measured)
+export function toLevel(probes: Level['probes'], { backend, limits, hasFilter }: Facts): Level {
   const weak = findWeak(promisedProbes(backend, hasFilter), probes)
   if (weak.length > 0) throw fault('weaver/too-weak', { say: weak.join('; ') })
   return { backend, limits, probes }
 }
 
-function parseProbes(text: string): Level['probes'] {
+const Ready = z.object({ probes: Probes, origin: z.string().max(200).nullable() })
+
+/** The daemon's words when it was up. */
+export function parseReady(words: string): z.infer<typeof Ready> {
   try {
-    return Probes.parse(JSON.parse(text))
+    return Ready.parse(JSON.parse(words))
   } catch (cause) {
     throw fault('weaver/pod-failed', { cause, detail: String(cause) })
   }

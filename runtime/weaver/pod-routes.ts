@@ -15,6 +15,7 @@ import {
 import { allowed, liveOr, type RoutesDeps, readJson, toBody } from './asked.ts'
 import type { Entry } from './entry.ts'
 import { fault } from './errors.ts'
+import { untilMute } from './mute.ts'
 import { readBounded } from './pod-client.ts'
 import { passIn, passOut, whenGone } from './streams.ts'
 
@@ -23,7 +24,7 @@ const slackMs = 10_000 // What the daemon may take beyond the time it was given.
 const stopMsMax = 15_000 // TERM, 3 s, KILL, and then some on a busy machine.
 const gitMsMax = 600_000 // The largest repositories, on a slow disk.
 const deathMsMax = 1_000
-const outputBytesMax = 4 * 1024 * 1024 // As much as the daemon keeps.
+const outputBytesMax = 4 * 1024 * 1024 // As much as the daemon keeps, of bytes and of a recording.
 
 const Sha = z.string().regex(/^[0-9a-f]{40}$/, 'Write a full commit id.')
 const State = z.object({
@@ -55,6 +56,7 @@ export function podRoutes(deps: RoutesDeps): Router {
     liveOr(sandboxes, await sandboxFor(request, response, action))
 
   return Router()
+    .use(outputRoutes(deps))
     .put('/api/sandboxes/:id/checkout', async (request, response) => {
       const { pod } = startable(await entryFor(request, response, 'sandbox:exec'))
       const sha = toBody(Sha, request.query.sha)
@@ -90,15 +92,6 @@ export function podRoutes(deps: RoutesDeps): Router {
         await askState(deps, sandbox, { method: 'DELETE', path: '/agent', silentMsMax: stopMsMax }),
       )
     })
-    .get('/api/sandboxes/:id/agent/output', async (request, response) => {
-      const entry = await entryFor(request, response, 'sandbox:read')
-      const tail = toWhole(request.query.tail ?? outputBytesMax, outputBytesMax)
-      const answer = await entry.started!.pod.call({
-        method: 'GET',
-        path: `/agent/output?tail=${tail}`,
-      })
-      response.type('application/octet-stream').send(await readBounded(answer, outputBytesMax))
-    })
     .post('/api/sandboxes/:id/exec', readJson, async (request, response) => {
       const entry = await entryFor(request, response, 'sandbox:exec')
       const wanted = toBody(Exec, request.body)
@@ -118,6 +111,27 @@ export function podRoutes(deps: RoutesDeps): Router {
     })
 }
 
+/** What the agent wrote: bytes that it chose, so never anything that a browser would run. */
+function outputRoutes(deps: RoutesDeps): Router {
+  const read = async (request: Request<{ id: string }>, response: Response, path: string) => {
+    const sandbox = await allowed(deps, response, 'sandbox:read', request.params.id)
+    const { pod } = liveOr(deps.sandboxes, sandbox).started!
+    const answer = await pod.call({ method: 'GET', path })
+    response.setHeader('x-content-type-options', 'nosniff')
+    return readBounded(answer, outputBytesMax)
+  }
+  return Router()
+    .get('/api/sandboxes/:id/agent/output', async (request, response) => {
+      const tail = toWhole(request.query.tail ?? outputBytesMax, outputBytesMax)
+      const output = await read(request, response, `/agent/output?tail=${tail}`)
+      response.type('application/octet-stream').send(output)
+    })
+    .get('/api/sandboxes/:id/agent/recording', async (request, response) => {
+      const recording = await read(request, response, '/agent/recording')
+      response.type('application/x-asciicast').send(recording)
+    })
+}
+
 function startable(entry: Entry) {
   if (entry.cut) throw fault('weaver/cut', { say: `Limit: ${entry.cut}.` })
   return entry.started!
@@ -132,7 +146,7 @@ type StateCall = {
 
 /**
  * The daemon's word about its agent, corrected by what was seen from outside; without a daemon, the
- * latter alone.
+ * latter alone. A daemon that has fallen silent ends its sandbox: nothing can be had from it.
  */
 async function askState(
   { sandboxes }: RoutesDeps,
@@ -142,21 +156,35 @@ async function askState(
   const entry = sandboxes.find(sandbox.id)
   if (!entry?.started || entry.ending)
     return toLost(entry?.cut ?? entry?.endReason ?? sandbox.endReason)
+  using silence = listenForSilence(entry)
   try {
-    const state = await entry.started.pod.json(State, call)
+    const signal = AbortSignal.any([silence.signal, ...(call.signal ? [call.signal] : [])])
+    const state = await entry.started.pod.json(State, { ...call, signal })
     if (state.state === 'ended') entry.agentDeadline = null
     // A limit that was met while it runs on will end it at the next look.
     return state.state === 'ended' ? { ...state, cut: sandboxes.cutOf(entry) ?? state.cut } : state
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'weaver/pod-failed') throw error
+    if (silence.signal.aborted) await sandboxes.end(entry.id, entry.cut ?? 'mute')
     // A daemon that dies breaks its sockets first; that it has ended is known a moment later.
-    await Promise.race([entry.started.ended, sleep(deathMsMax)])
-    if (entry.ending) return toLost(entry.cut ?? entry.endReason)
+    else await Promise.race([entry.started.ended, sleep(deathMsMax)])
+    if (entry.endReason) return toLost(entry.cut ?? entry.endReason)
     throw error
   }
 }
 
-const cuts = ['disk', 'memory', 'processes', 'time']
+/** Its signal aborts once the daemon is mute. */
+function listenForSilence(entry: Entry): Disposable & { signal: AbortSignal } {
+  const heard = new AbortController()
+  const over = new AbortController()
+  untilMute(entry, over.signal).then(
+    () => heard.abort(),
+    () => {}, // The answer came first.
+  )
+  return { signal: heard.signal, [Symbol.dispose]: () => over.abort() }
+}
+
+const cuts = ['disk', 'memory', 'processes', 'time', 'mute']
 const toLost = (reason: string | null | undefined): AgentState =>
   reason && cuts.includes(reason) ? { ...lostState, cut: reason } : lostState
 

@@ -37,9 +37,10 @@ export const toLivingPid = (pid: number | null, started: string | null): number 
   pid !== null && readProcess(pid)?.started === started ? pid : null
 
 export const listProcesses = (): ProcessFacts[] =>
-  readdirSync('/proc').flatMap((name) =>
-    /^\d+$/.test(name) ? (readProcess(Number(name)) ?? []) : [],
-  )
+  listPids().flatMap((pid) => readProcess(pid) ?? [])
+
+export const listPids = (): number[] =>
+  readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? Number(name) : []))
 
 /**
  * The owner as the kernel sees it: a process can't hide it, unlike the owner of the files within

@@ -64,6 +64,33 @@ describe('weaver', () => {
     assert.equal(await status('DELETE', path, undefined, userClaims()), 204)
   })
 
+  test('lists as many as are asked for, of one purpose, page by page', async () => {
+    const all: Sandbox[] = []
+    for (const purpose of ['agent', 'gates', 'agent'] as const) {
+      all.push(await weaver.create({ loop: 'listed', purpose }))
+    }
+    // The clock of this test stands still, so the id alone orders them.
+    const made = all.map(({ id }) => id).toSorted((a, b) => (a < b ? 1 : -1))
+    const list = async (search: string) =>
+      (await (await weaver.call('GET', `/api/sandboxes?loop=listed${search}`)).json()) as {
+        items: Sandbox[]
+        cursor: string | null
+      }
+    const ids = ({ items }: { items: Sandbox[] }) => items.map(({ id }) => id)
+    const first = await list('&limit=2')
+    assert.deepEqual([ids(first), first.cursor], [made.slice(0, 2), made[1]])
+    const second = await list(`&limit=2&cursor=${first.cursor}`)
+    assert.deepEqual([ids(second), second.cursor], [made.slice(2), null])
+    assert.equal((await list('&limit=3')).cursor, null)
+    assert.deepEqual(ids(await list('&purpose=gates')), [all[1]!.id])
+    await weaver.remove(made[0]!)
+    assert.deepEqual(ids(await list('&state=ended')), [made[0]])
+    for (const search of ['limit=0', 'limit=201', 'limit=x', 'purpose=other', 'state=x', 'a=b']) {
+      assert.equal(await status('GET', `/api/sandboxes?${search}`), 400, search)
+    }
+    for (const id of made.slice(1)) await weaver.remove(id)
+  })
+
   test('holds no more sandboxes than it may, and knows none by a made-up id', async () => {
     const made = await Promise.all(['a', 'b', 'c'].map((loop) => weaver.create({ loop })))
     await assert.rejects(weaver.create(), /503.*weaver\/full/)

@@ -25,7 +25,7 @@ export async function startWeaver(config: WeaverConfig, deps: WeaverDeps): Promi
   starting.use(startWatch(all))
   starting.use(startSweep(all))
   const { url, server } = starting.use(await listen(weaverRoutes(all), 0, deps.log))
-  handleTerminals(server, all)
+  starting.use(handleTerminals(server, all))
   const { walls, wallProblems, cgroups } = backend.host
   if (walls === null) deps.log.warn({ wallProblems }, 'only sandboxes without walls can be made')
   else deps.log.info({ walls, cgroups: cgroups?.version ?? null }, 'sandboxes can be made')

@@ -1,4 +1,5 @@
 import { type Response, Router } from 'express'
+import { z } from 'zod'
 import { serviceOf, withCaller } from '#kernel/caller.ts'
 import { NewSandbox, type Sandbox } from './api.ts'
 import { allowed, callerOf, type RoutesDeps, readJson, toBody } from './asked.ts'
@@ -8,7 +9,13 @@ import { listSandboxes } from './sql/sandboxes.ts'
 
 type Page<T> = { items: T[]; cursor: string | null }
 
-const pageMax = 100
+const ListQuery = z.strictObject({
+  loop: z.string().max(100).nullable().default(null),
+  purpose: z.enum(['agent', 'gates']).nullable().default(null),
+  state: z.enum(['ready', 'ended']).nullable().default(null),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(100).nullable().default(null),
+})
 
 export function weaverRoutes(deps: RoutesDeps): Router {
   return Router()
@@ -44,12 +51,9 @@ async function list(
   if (claims.kind === 'user') {
     access.assert(claims, 'sandbox:read', { type: 'Sandbox', id: '*', org: claims.org })
   }
-  const text = (name: string) => (typeof query[name] === 'string' ? query[name] : null)
-  const state = stateNamed(text('state'))
-  const filter = { loop: text('loop'), state, cursor: text('cursor'), max: pageMax }
-  const items = (await db.any(listSandboxes(org, filter))).map(toSandbox)
-  return { items, cursor: items.length === pageMax ? items.at(-1)!.id : null }
+  const { limit, ...filter } = toBody(ListQuery, query)
+  // One more than is shown tells whether there is more.
+  const rows = await db.any(listSandboxes(org, { ...filter, max: limit + 1 }))
+  const items = rows.slice(0, limit).map(toSandbox)
+  return { items, cursor: rows.length > limit ? items.at(-1)!.id : null }
 }
-
-const stateNamed = (name: string | null): Sandbox['state'] | null =>
-  name === 'ready' || name === 'ended' ? name : null

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Logger } from '#kernel/log.ts'
 import type { RoleDeps } from '#kernel/role.ts'
 import type { Signer } from '#kernel/tokens.ts'
-import { type ActivateDeps, activate } from './activate.ts'
+import { type ActivateDeps, activate, assertOrigin, prepareActivation } from './activate.ts'
 import type { NewSandbox, Sandbox } from './api.ts'
 import type { Backend } from './backend/backend.ts'
 import type { WeaverConfig } from './config.ts'
@@ -60,15 +60,18 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
 
   async function create(asked: NewSandbox): Promise<Sandbox> {
     const warm = asked.isolation === 'namespaces' ? pool.take() : undefined
-    const entry = warm ?? (await make(asked.isolation))
+    const entry = warm ?? (await make(asked.isolation, asked))
     try {
       const times = { now: now(), deadline: deadline() }
       const [row] = await Promise.all([
         db.maybeOne(setReady(entry.id, asked, entry.started!.level, times)),
-        activate(activation, entry, asked),
+        warm ? activate(activation, entry, asked) : assertOrigin(entry.started!.origin, asked),
       ])
       if (!row) throw fault('weaver/ended', { detail: entry.endReason ?? 'its row is gone' })
-      return toSandbox(row)
+      // Its first walk would begin beside its first command, in a folder that is still empty.
+      entry.watched!.diskDueAt = performance.now() + config.watchMs
+      entry.sandbox = toSandbox(row)
+      return entry.sandbox
     } catch (error) {
       await end(entry.id, 'failed')
       throw error
@@ -90,12 +93,13 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
     }
   }
 
-  async function make(isolation: NewSandbox['isolation']): Promise<Entry> {
+  /** With `asked` it is activated while it starts. */
+  async function make(isolation: NewSandbox['isolation'], asked?: NewSandbox): Promise<Entry> {
     if (isClosed) throw fault('weaver/full', { detail: 'the role is stopping' })
     if (entries.size >= config.sandboxesMax) throw fault('weaver/full')
     const entry = enter()
     try {
-      entry.starting = start(entry, isolation)
+      entry.starting = start(entry, isolation, asked)
       await entry.starting
       return entry
     } catch (error) {
@@ -116,6 +120,7 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
         starting: Promise.resolve(),
         started: null,
         watched: null,
+        sandbox: null,
       },
       ...{ cut: null, bytesAtCut: 0, agentDeadline: null, line: null },
       ...{ endReason: null, ending: null },
@@ -124,15 +129,28 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
     return entry
   }
 
-  async function start(entry: Entry, isolation: NewSandbox['isolation']): Promise<void> {
+  async function start(
+    entry: Entry,
+    isolation: NewSandbox['isolation'],
+    asked: NewSandbox | undefined,
+  ): Promise<void> {
     const { id, place } = entry
-    await db.query(insertStarting({ ...place, now: now(), deadline: deadline() }))
-    const started = await backend.start(place, isolation, async (pid, ticks) => {
+    // Beside the start, not before it: what a crash leaves without a row has a folder (leftovers.ts).
+    const written = db.query(insertStarting({ ...place, now: now(), deadline: deadline() }))
+    const onProcess = async (pid: number, ticks: string) => {
       entry.pid = pid
       entry.pidStarted = ticks
       if (entry.ending) throw fault('weaver/ended', { detail: 'ended while it started' })
+      await written
       await db.query(setProcess(id, pid, ticks))
-    })
+    }
+    const [, started] = await bothSettled(
+      written,
+      backend.start(place, {
+        ...{ isolation, onProcess },
+        ...(asked && { activation: () => prepareActivation(activation, entry, asked) }),
+      }),
+    )
     entry.started = started
     const whose = { ...place, pid: started.pid }
     const version = backend.host.cgroups?.version ?? 1
@@ -191,6 +209,12 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
       if (ending.status === 'rejected') logFailure(log, ending.reason)
     }
   }
+}
+
+/** Fails as the first of them, but not before both are over: whoever clears up after them is then alone. */
+async function bothSettled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b])
+  return Promise.all([a, b])
 }
 
 const logFailure = (log: Logger, error: unknown) =>

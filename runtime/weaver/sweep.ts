@@ -23,7 +23,9 @@ export const startSweep = (deps: Deps): AsyncDisposable =>
 
 async function watch(deps: Deps): Promise<void> {
   const { config, sandboxes } = deps
-  const watched = sandboxes.all().filter(({ watched, ending }) => watched && !ending)
+  // In one that is nobody's yet, nothing but our own daemon runs.
+  const isHeld = ({ watched, sandbox, ending }: Entry) => watched && sandbox && !ending
+  const watched = sandboxes.all().filter(isHeld)
   for (const entry of watched) look(entry.watched!, config)
   for (const entry of watched) await hold(deps, entry)
   if (watched.length > 0) await holdReserve(deps, watched)

@@ -150,8 +150,8 @@ export async function startTestWeaver({
 /** Waits for it, because the role compiles the daemon behind walls of its own while it starts. */
 export async function assertNoFolders({ config }: TestWeaver): Promise<void> {
   const left = () => [...readdirSync(config.sandboxFolder), ...readdirSync(config.runFolder)]
-  for (let look = 0; look < 100 && left().length > 2; look += 1) await sleep(50)
-  assert.deepEqual(left(), ['code-cache', 'etc'])
+  for (let look = 0; look < 100 && left().length > 3; look += 1) await sleep(50)
+  assert.deepEqual(left(), ['code-cache', 'etc', 'pipes'])
 }
 
 /** A repository of one commit, as a bundle. */

@@ -1,6 +1,6 @@
 // Which user outside each sandbox is: one of a range that belongs to this role alone.
 import { fault } from './errors.ts'
-import { listProcesses, uidOf } from './processes.ts'
+import { listPids, uidOf } from './processes.ts'
 
 export type Uids = { take(): number | null; giveBack(uid: number | null): void }
 
@@ -15,7 +15,7 @@ export function createUids(base: number, count: number): Uids {
   let next = 0
   return {
     take() {
-      const busy = new Set(listProcesses().map(({ pid }) => uidOf(pid)))
+      const busy = new Set(listPids().map(uidOf))
       for (let tried = 0; tried < count; tried += 1) {
         const uid = base + next
         next = (next + 1) % count // In turn, so that a user just left is not met again at once.

@@ -44,6 +44,6 @@ const planOwn = ({ place, limits, codeCacheFolder, purpose }: StartFacts): strin
   ...['--bind', place.work, inside.work, '--bind', place.home, inside.home],
   ...['--bind', place.scratch, inside.scratch],
   ...['--bind', place.pod, inside.pod, '--ro-bind', place.line, inside.line],
-  ...[purpose === 'serve' ? '--ro-bind' : '--bind', codeCacheFolder, inside.codeCache],
+  ...[purpose === 'fill-code-cache' ? '--bind' : '--ro-bind', codeCacheFolder, inside.codeCache],
   ...['--remount-ro', '/', '--chdir', inside.work],
 ]

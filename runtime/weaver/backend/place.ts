@@ -58,5 +58,9 @@ export const inside = {
   line: '/run/line',
   codeCache: '/run/code-cache',
 } as const
+/** The daemon in one file, in the folder of its compiled code. */
+export const linkedName = 'pod.cjs'
+/** A named pipe, for the output of the first command. */
+export const podPipeName = 'pipe'
 export const podSocketName = 'pod.sock'
 export const lineSocketName = 'proxy.sock'

@@ -6,7 +6,14 @@ import type { Level } from '../api.ts'
 import type { WeaverConfig } from '../config.ts'
 import { planBubblewrap } from './bubblewrap.ts'
 import type { Host } from './host.ts'
-import { inside, lineSocketName, type Place, podSocketName } from './place.ts'
+import {
+  inside,
+  lineSocketName,
+  linkedName,
+  type Place,
+  podPipeName,
+  podSocketName,
+} from './place.ts'
 import { planUnshare } from './unshare.ts'
 
 // As pod/api.ts has it; a value of another role is not imported.
@@ -27,7 +34,10 @@ export type StartFacts = {
    * does nothing else.
    */
   codeCacheFolder: string
-  purpose: 'serve' | 'fill-code-cache'
+  /** Whether that folder has the daemon in one file, too. */
+  isLinked: boolean
+  /** `serve-active`: its activation is the first line that it reads. */
+  purpose: 'serve' | 'serve-active' | 'fill-code-cache'
   /** Text of unshare.sh. */
   script: string
   hasFilter: boolean
@@ -86,15 +96,20 @@ function planProcessLimits({ host, backend, place, limits }: StartFacts): string
 
 function planDaemon(facts: StartFacts): string[] {
   const { readable } = pathsSeen(facts)
-  const program = [join(readable, 'node/bin/node'), join(readable, 'app/runtime/pod/main.ts')]
-  return [...program, ...(facts.purpose === 'serve' ? planFlags(facts) : ['--warm'])]
+  const isLinked = facts.isLinked && facts.backend !== 'none'
+  const script = isLinked
+    ? join(inside.codeCache, linkedName)
+    : join(readable, 'app/runtime/pod/main.ts')
+  const flags = facts.purpose === 'fill-code-cache' ? ['--warm'] : planFlags(facts)
+  return [join(readable, 'node/bin/node'), script, ...flags]
 }
 
 function planFlags(facts: StartFacts): string[] {
   const { work, home, pod, line } = pathsSeen(facts)
   return [
     ...['--socket', join(pod, podSocketName), '--line', join(line, lineSocketName)],
-    ...['--work', work, '--home', home],
+    ...['--pipe', join(pod, podPipeName), '--work', work, '--home', home],
+    ...(facts.purpose === 'serve-active' ? ['--active'] : []),
     ...(facts.backend === 'none' ? [] : ['--proxy-port', String(proxyPort), '--own-pid-namespace']),
   ]
 }

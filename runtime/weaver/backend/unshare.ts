@@ -8,7 +8,7 @@ export function planUnshare(facts: StartFacts, daemon: readonly string[]): strin
   const words = [
     ...[place.root, etcFolder, readableFolder, place.work, place.home, place.scratch],
     ...[place.pod, place.line, facts.codeCacheFolder],
-    facts.purpose === 'serve' ? 'read_only' : 'bind',
+    facts.purpose === 'fill-code-cache' ? 'bind' : 'read_only',
     ...[String(limits.temporaryBytesMax), links.join(' '), host.etcEntries.join(' ')],
   ]
   return [

@@ -90,6 +90,7 @@ export const listSandboxes = (
   org: string | null,
   filter: {
     loop: string | null
+    purpose: 'agent' | 'gates' | null
     state: 'ready' | 'ended' | null
     cursor: string | null
     max: number
@@ -99,6 +100,7 @@ export const listSandboxes = (
   where org is not null
     and (${org}::text is null or org = ${org})
     and (${filter.loop}::text is null or loop = ${filter.loop})
+    and (${filter.purpose}::text is null or purpose = ${filter.purpose})
     and (${filter.state}::text is null or state = ${filter.state})
     and (${filter.cursor}::text is null or (created_at, id) <
       (select created_at, id from weaver.sandboxes where id = ${filter.cursor}))
