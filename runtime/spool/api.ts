@@ -1,6 +1,8 @@
 // What the wire carries. Others import these as types, and never the role itself.
 import { z } from 'zod'
 import { Duration } from '#kernel/units.ts'
+import type { Wire } from '../proxy/api.ts'
+import { agentNames } from './agents/profiles.ts'
 
 const nameCharsMax = 63 // It becomes part of a branch name and of a path.
 const Name = z
@@ -67,16 +69,40 @@ export const Caps = z.strictObject({
 })
 
 export const Agent = z.union([
-  z.enum(['builtin', 'pi', 'codex']),
+  z.enum(agentNames),
   z.strictObject({
     command: z.array(z.string().max(10_000)).min(1).max(100).meta({
       description:
         'Program and arguments. `{{prompt}}`, `{{model}}` and `{{origin}}` are filled in; the key is in TREADLE_TOKEN.',
     }),
-    wire: z.enum(['anthropic', 'openai-chat', 'openai-responses']),
+    wire: z.enum(['anthropic', 'openai-chat', 'openai-responses', 'gemini']),
   }),
 ])
 export type Agent = z.infer<typeof Agent>
+
+/** An agent of `GET /api/agents`. */
+export type AgentInfo = {
+  name: string
+  title: string
+  /** refused: it is on this machine, and can't be run in a sandbox as it is. */
+  state: 'ready' | 'missing' | 'refused'
+  /** Of the program that was found; null where there is none, or it does not tell. */
+  version: string | null
+  /** With which it was proved; null for Treadle's own. */
+  provedVersion: string | null
+  proof: 'real program' | 'recorded conversation'
+  wires: readonly Wire[]
+  /** Where its program was found; told to this machine's owner alone. */
+  from: string | null
+  licence: string
+  memoryBytes: number
+  /** What its commands can read of the sandbox's token. */
+  token: string
+  /** What single exit codes of its program mean. */
+  exits: Readonly<Record<number, string>>
+  /** What to do where it is not ready. */
+  fix: string | null
+}
 
 /** A loop as the API takes it: the loop file with its prompt read in and its path made absolute. */
 export const NewLoop = z.strictObject({
@@ -183,9 +209,53 @@ export type Pass = {
   reason: string | null
   startedAt: string
   endedAt: string | null
+  /** The plan as it stood at this pass's commit; null where the loop names none, or there is no commit yet. */
+  plan: PlanItem[] | null
+  /** How long the agent ran; null while unknown. */
+  agentMs: number | null
+  /** How long its gates took together; null while unknown. */
+  gatesMs: number | null
+  hasRecording: boolean
+  /** What its commit changed; null where that is not stored. */
+  changes: ChangeCounts | null
 }
 
-export type Loop = {
+/** A box of the plan. At most 200 are told, each cut at 300 characters. */
+export type PlanItem = { text: string; isDone: boolean }
+
+export type ChangeCounts = { files: number; additions: number; deletions: number }
+
+/** `GET /api/loops/:id/passes/:pass/changes` against the commit before the pass; `GET /api/loops/:id/changes` against the base. */
+export type Changes = {
+  base: string
+  sha: string
+  /** At most 500. */
+  files: ChangedFile[]
+  /** True where a file or a part of a patch is left out. `counts` are whole. */
+  isCut: boolean
+  counts: ChangeCounts
+}
+
+/** Names and patches are an agent's: hostile text, to be escaped wherever it is shown. */
+export type ChangedFile = {
+  path: string
+  oldPath: string | null
+  status: 'added' | 'modified' | 'deleted' | 'renamed' | 'type'
+  /** As git has them: 100644, 100755, 120000 a symlink, 160000 a submodule. Null where there is no file. */
+  oldMode: string | null
+  mode: string | null
+  additions: number
+  deletions: number
+  /** So git says; a file over 1 MiB counts as binary. */
+  isBinary: boolean
+  /** Unified hunks without the file's header; empty where binary, where only the mode or the name changed, or too long. */
+  patch: string
+  /** True where the patch is not whole. */
+  isCut: boolean
+}
+
+/** What lists and the live stream carry. */
+export type LoopSummary = {
   id: string
   org: string
   user: string
@@ -195,7 +265,6 @@ export type Loop = {
   exitCode: number | null
   /** One sentence: why it ended, or why it waits. */
   reason: string | null
-  spec: NewLoop
   /** The loop that this one repeats. */
   retryOf: string | null
   /** True where the model is a rehearsal model: nothing it shows came from a vendor. */
@@ -209,6 +278,24 @@ export type Loop = {
   createdAt: string
   startedAt: string | null
   endedAt: string | null
+  repository: string
+  ref: string
+  /** The agent's name, or `command`. */
+  agent: string
+  model: string
+  caps: NewLoop['caps']
+  /** Somebody paused it: no next pass starts until somebody resumes it. A pass that runs goes to its end. */
+  isHeld: boolean
+  /** The one that runs now. */
+  pass: { pass: number; phase: 'agent' | 'gates'; startedAt: string } | null
+  /** Of its plan, as its newest commit has it; null where there is no plan, or no commit. */
+  openItems: number | null
+}
+
+export type Loop = LoopSummary & {
+  spec: NewLoop
+  /** The commit that it starts from; null until its first pass. */
+  base: string | null
 }
 
 /** What `GET /api/loops/:id/events` sends, one JSON object a line; `seq` goes up by one within a loop. */
@@ -216,7 +303,9 @@ export type LoopEvent = { seq: number; at: string; loop: string; name: string } 
   | { event: 'started'; base: string }
   | { event: 'phase'; pass: number; phase: Pass['phase'] | 'sandbox' | 'commit'; detail?: string }
   | { event: 'pass'; pass: Pass }
-  | { event: 'paused'; reason: string; until: string }
+  /** `until` null: somebody paused it, and it waits until somebody resumes it. */
+  | { event: 'paused'; reason: string; until: string | null }
+  | { event: 'resumed'; reason: string }
   | {
       event: 'ended'
       ending: Ending
@@ -230,3 +319,19 @@ export type LoopEvent = { seq: number; at: string; loop: string; name: string } 
 
 /** Lists answer newest first; `cursor` is the last item's id. */
 export type Page<T> = { items: T[]; cursor: string | null }
+
+/** `total` counts what matches the filter, on all pages. */
+export type LoopPage = Page<LoopSummary> & { total: number }
+
+/**
+ * What `GET /api/loops/live` sends: server-sent events, each named by its key here, its data as JSON. Nothing is
+ * replayed: after a (re)connect, and after a `health` of `up`, a client reads again what it shows.
+ */
+export type Live = {
+  hello: { at: string; version: string }
+  /** A loop that is new or has changed; at most two a second for one loop. */
+  loop: LoopSummary
+  /** In order of `seq` within a loop. */
+  event: LoopEvent
+  health: { database: 'up' | 'down' }
+}

@@ -10,6 +10,8 @@ export const SpoolConfig = z.strictObject({
   outageMsMax: Duration,
   bundleBytesMax: Bytes,
   followersMax: z.int().min(1).max(10_000),
+  listenersMax: z.int().min(1).max(10_000),
+  keepMs: Duration.nullable(),
   appFolder: z.string().min(1).nullable(),
   nodePath: z.string().min(1).nullable(),
 })

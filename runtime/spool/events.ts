@@ -58,5 +58,5 @@ async function say(response: Response, text: string, gone: AbortSignal): Promise
   await once(response, 'drain', { signal: gone }).catch(() => {}) // A reader that left ends the loop above.
 }
 
-const toEvent = ({ seq, at, body }: EventRow, { id, name }: Following['loop']) =>
+export const toEvent = ({ seq, at, body }: EventRow, { id, name }: Following['loop']) =>
   ({ seq, at: new Date(at).toISOString(), loop: id, name, ...body }) as LoopEvent

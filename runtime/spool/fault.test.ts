@@ -36,6 +36,8 @@ describe('a fault in mid-loop', () => {
     await scene[Symbol.asyncDispose]()
     rmSync(folder, { recursive: true, force: true })
   })
+  const hasQuarantine = ({ loop }: Pass) =>
+    existsSync(join(scene.deps.folder, `repos/${loop}.git/refs/treadle/${loop}/quarantine`))
   const runs = () => (existsSync(seen) ? readFileSync(seen, 'utf8').split('\n').length - 1 : 0)
 
   /** A slow agent that spends the same in each run, and slow gates. */
@@ -90,6 +92,7 @@ describe('a fault in mid-loop', () => {
   for (const [title, hasCome, attempts, agentRuns] of [
     ['before its sandbox', (pass?: Pass) => pass !== undefined, [1, 2], [1, 2]],
     ['while the agent runs', (pass?: Pass) => pass?.sandbox && runs() > 0, [2], [2]],
+    ['when its commit has come in', (pass?: Pass) => pass && hasQuarantine(pass), [1, 2], [1, 2]],
     ['while the gates run', (pass?: Pass) => pass?.phase === 'gates' && runs() > 1, [1], [1]],
   ] as const) {
     test(`a process that is killed ${title} goes on at its next start, and nothing counts twice`, async () => {
@@ -110,6 +113,7 @@ describe('a fault in mid-loop', () => {
       assert.equal(git(scene.source, 'rev-list', '--count', `main..${loop.branch}`), '1')
       assert.equal((await scene.events(id)).filter(({ event }) => event === 'pass').length, 1)
       assert.equal(scene.doubles.boxes.size, 0, 'no sandbox is left')
+      assert.deepEqual(pass!.changes, { files: 1, additions: 1, deletions: 0 })
     })
   }
 

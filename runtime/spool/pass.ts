@@ -34,7 +34,15 @@ export const toPass = (row: PassRow): Pass => ({
   reason: row.reason,
   startedAt: toIso(row.started_at),
   endedAt: row.ended_at === null ? null : toIso(row.ended_at),
+  plan: row.plan,
+  agentMs: row.agent_ms,
+  gatesMs: row.phase === 'settled' ? row.gates.reduce((sum, { ms }) => sum + ms, 0) : null,
+  hasRecording: row.has_recording,
+  changes: toChanges(row),
 })
+
+const toChanges = ({ changed_files: files, additions, deletions }: PassRow): Pass['changes'] =>
+  files === null ? null : { files, additions: additions ?? 0, deletions: deletions ?? 0 }
 
 /** What the decision looks at. Only a pass whose agent came to an end has an outcome. */
 export const toFacts = (row: PassRow): PassFacts => ({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { countOpenItems } from './plan.ts'
+import { countOpenItems, toPlanItems } from './plan.ts'
 
 for (const [title, plan, open] of [
   [
@@ -19,3 +19,14 @@ for (const [title, plan, open] of [
 ] as const) {
   test(title, () => assert.equal(countOpenItems(plan), open))
 }
+
+test('items of a plan have their text and mark, bounded, and as the database can hold them', () => {
+  assert.deepEqual(toPlanItems('# Plan\n- [ ] one \n> 2. [x] **two**\r\n* [X]\n- no box\n'), [
+    { text: 'one', isDone: false },
+    { text: '**two**', isDone: true },
+    { text: '', isDone: true },
+  ])
+  const long = toPlanItems(`- [ ] a\0${'b'.repeat(500)}\n`.repeat(300))
+  assert.deepEqual([long.length, long[0]!.text], [200, `a\uFFFD${'b'.repeat(298)}`])
+  assert.deepEqual(toPlanItems(null), [])
+})

@@ -55,7 +55,7 @@ describe('a loop is refused, and nothing is stored', () => {
     ['a time without a unit', { caps: { time: '90' } }, 'caps.time', /30s/],
     ['an empty model', { model: '' }, 'model', /./],
     ['an unknown agent', { agent: 'nobody' }, 'agent', /./],
-    ['an agent that is not installed', { agent: 'pi' }, 'agent', /Install @earendil/],
+    ['an agent that is not installed', { agent: 'pi' }, 'agent', /Install .*@earendil/],
     [
       'a repository that is absent',
       { repository: '/nowhere/at-all' },
@@ -138,6 +138,33 @@ describe('a loop is refused, and nothing is stored', () => {
     ])
   })
 
+  test('what is wrong in the world is told beside what is wrong in the file', async () => {
+    const { problems } = await refuse({
+      ref: 'nowhere',
+      result: 'a/.b',
+      gates: [],
+      caps: { usd: -1 },
+    })
+    assert.deepEqual(
+      problems.map(({ path }) => path),
+      ['gates', 'caps.usd', 'result', 'ref'],
+    )
+    const { problems: others } = await refuse({
+      repository: '/nowhere/at-all',
+      model: '',
+      ref: '-x',
+    })
+    assert.deepEqual(others.map(({ path }) => path).sort(), ['model', 'ref', 'repository'])
+  })
+
+  test('who may not name a path here learns nothing of it from a file that is wrong', async () => {
+    const { problems } = await refuse({ ref: 'nowhere', gates: [] }, { channel: 'session' })
+    assert.deepEqual(
+      problems.map(({ path }) => path),
+      ['gates'],
+    )
+  })
+
   test('a shallow clone', async () => {
     const shallow = join(plain, 'shallow')
     git(plain, 'clone', '--quiet', '--depth=1', `file://${scene.source}`, shallow)
@@ -185,6 +212,14 @@ describe('a loop is refused, and nothing is stored', () => {
       assert.match(problems[0]!.message, message)
     })
   }
+
+  test('from a session of this machine: no walls alone, for its paths are open to it', async () => {
+    const { problems } = await refuse({}, { channel: 'owner-session' })
+    assert.deepEqual(
+      problems.map(({ path }) => path),
+      ['isolation'],
+    )
+  })
 
   test('a URL that nothing answers, with what git said', async () => {
     const { problems } = await refuse({ repository: 'http://127.0.0.1:1/x.git' })

@@ -2,8 +2,9 @@
 import { Fault } from '#kernel/fault.ts'
 import type { Problem } from '#kernel/parse.ts'
 import type { UserClaims } from '#kernel/tokens.ts'
-import { missingPackage } from './agents/installed.ts'
-import type { NewLoop } from './api.ts'
+import { profiles } from './agents/profiles.ts'
+import { howToGet, type Inventory, readInventory } from './agents/programs.ts'
+import { NewLoop } from './api.ts'
 import { isAncestor, isCheckedOut } from './git/deliver.ts'
 import { git, tryGit } from './git/git.ts'
 import {
@@ -16,20 +17,37 @@ import {
 import { findCommit, readFileAt } from './git/work.ts'
 import { branchOf } from './loop.ts'
 
-type Given = { id: string; loop: NewLoop; claims: UserClaims; appFolder: string }
+/** Of a loop that is not whole, what is: each check passes over what is missing. */
+export type Draft = Partial<NewLoop>
+type Given = { id: string; loop: Draft; claims: UserClaims; appFolder: string }
 
 const argumentBytesMax = 120_000 // Linux takes 128 KiB in one argument.
 
 /** Empty = it can be stored. */
 export async function findProblems({ id, loop, claims, appFolder }: Given): Promise<Problem[]> {
-  const isOwner = claims.channel === 'owner-token'
-  const branch = branchOf(id, loop)
+  const hasToken = claims.channel === 'owner-token'
+  const { name, result } = loop
+  const branch = name === undefined ? result : branchOf(id, { name, result })
   return [
-    ...agentProblems(loop, appFolder),
-    ...isolationProblems(loop, isOwner),
+    ...agentProblems(loop, readInventory(appFolder)),
+    ...isolationProblems(loop, hasToken),
     ...(await branchNameProblems(branch)),
-    ...(await repositoryProblems(loop, branch, isOwner)),
+    ...(await repositoryProblems(loop, branch, isTrusted(claims))),
   ]
+}
+
+/** May have this machine's paths and private addresses read: policies/access says why these two. */
+export const isTrusted = ({ channel }: UserClaims) =>
+  channel === 'owner-token' || channel === 'owner-session'
+
+/** What can be looked at in the world of a body that is no whole loop. */
+export function toDraft(body: unknown): Draft {
+  if (typeof body !== 'object' || body === null) return {}
+  const fields = Object.entries(NewLoop.shape).flatMap(([key, schema]) => {
+    const parsed = schema.safeParse((body as Record<string, unknown>)[key])
+    return parsed.success ? [[key, parsed.data]] : []
+  })
+  return Object.fromEntries(fields) as Draft
 }
 
 const problem = (path: string, value: string, message: string): Problem => ({
@@ -38,18 +56,13 @@ const problem = (path: string, value: string, message: string): Problem => ({
   message,
 })
 
-function agentProblems({ agent, prompt }: NewLoop, appFolder: string): Problem[] {
-  const missing = missingPackage(agent, appFolder)
-  if (missing) {
-    return [
-      problem(
-        'agent',
-        String(agent),
-        `It is not installed. Install ${missing}, or name another agent.`,
-      ),
-    ]
+function agentProblems({ agent, prompt = '' }: Draft, { found, refused }: Inventory): Problem[] {
+  if (agent === undefined) return []
+  if (typeof agent === 'string') {
+    if (found[agent]) return []
+    const why = refused[agent] ?? `It is not installed. ${howToGet(profiles[agent])}`
+    return [problem('agent', agent, `${why} Or name another agent.`)]
   }
-  if (typeof agent !== 'object') return []
   const isLong = Buffer.byteLength(prompt) > argumentBytesMax
   if (!isLong || !agent.command.some((part) => part.includes('{{prompt}}'))) return []
   const say =
@@ -57,8 +70,8 @@ function agentProblems({ agent, prompt }: NewLoop, appFolder: string): Problem[]
   return [problem('agent.command', '{{prompt}}', say)]
 }
 
-function isolationProblems({ isolation }: NewLoop, isOwner: boolean): Problem[] {
-  if (isolation === 'namespaces' || isOwner) return []
+function isolationProblems({ isolation }: Draft, hasToken: boolean): Problem[] {
+  if (isolation !== 'none' || hasToken) return []
   return [
     problem(
       'isolation',
@@ -68,50 +81,56 @@ function isolationProblems({ isolation }: NewLoop, isOwner: boolean): Problem[] 
   ]
 }
 
-async function branchNameProblems(branch: string): Promise<Problem[]> {
+async function branchNameProblems(branch: string | undefined): Promise<Problem[]> {
+  if (branch === undefined) return []
   const options = { repository: '/', msMax: 10_000 }
   const { exit } = await tryGit(['check-ref-format', `refs/heads/${branch}`], options)
   if (exit === 0 && branch !== 'HEAD') return []
   return [problem('result', branch, 'Git takes no such branch name. Choose another one.')]
 }
 
+type Place = {
+  repository: string
+  ref: string | undefined
+  plan: string | undefined
+  branch: string | undefined
+}
+
 async function repositoryProblems(
-  loop: NewLoop,
-  branch: string,
+  { repository, ref, plan }: Draft,
+  branch: string | undefined,
   isOwner: boolean,
 ): Promise<Problem[]> {
+  if (repository === undefined) return []
+  const place = { repository, ref, plan, branch }
   try {
-    const source = await openSource(loop.repository, isOwner ? 'this-machine' : 'public')
+    const source = await openSource(repository, isOwner ? 'this-machine' : 'public')
     return source.kind === 'local'
-      ? await pathProblems(loop, source, branch)
-      : await urlProblems(loop, source, branch)
+      ? await pathProblems(place, source)
+      : await urlProblems(place, source)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     return [
-      problem(
-        'repository',
-        loop.repository,
-        `${error.publicMessage} Name another, or mend this one.`,
-      ),
+      problem('repository', repository, `${error.publicMessage} Name another, or mend this one.`),
     ]
   }
 }
 
 async function pathProblems(
-  loop: NewLoop,
+  { repository, ref, plan, branch }: Place,
   source: LocalSource,
-  branch: string,
 ): Promise<Problem[]> {
   const shape = await shapeProblem(source)
-  if (shape) return [problem('repository', loop.repository, shape)]
-  const base = await findCommit(atSource(source), loop.ref)
+  if (shape) return [problem('repository', repository, shape)]
+  if (ref === undefined) return []
+  const base = await findCommit(atSource(source), ref)
   if (!base) {
-    const say = `The repository has no such branch, tag or commit${loop.ref === 'HEAD' ? ': commit something first' : ''}.`
-    return [problem('ref', loop.ref, say)]
+    const say = `The repository has no such branch, tag or commit${ref === 'HEAD' ? ': commit something first' : ''}.`
+    return [problem('ref', ref, say)]
   }
   return [
-    ...(await planProblems(loop, source, base)),
-    ...(await branchProblems(source, branch, base)),
+    ...(await planProblems(plan, source, base)),
+    ...(branch === undefined ? [] : await branchProblems(source, branch, base)),
   ]
 }
 
@@ -129,7 +148,7 @@ async function shapeProblem(source: LocalSource): Promise<string | undefined> {
 }
 
 async function planProblems(
-  { plan }: NewLoop,
+  plan: string | undefined,
   source: LocalSource,
   base: string,
 ): Promise<Problem[]> {
@@ -181,18 +200,18 @@ async function findClash(source: LocalSource, branch: string): Promise<string | 
 const commitId = /^[0-9a-f]{40}$/
 
 async function urlProblems(
-  loop: NewLoop,
+  { ref: asked = 'HEAD', branch }: Place,
   source: RemoteSource,
-  branch: string,
 ): Promise<Problem[]> {
-  const refs = await listRemote(source, [loop.ref, `refs/heads/${branch}`])
-  const base = refs.find(({ ref }) => ref === loop.ref || ref.endsWith(`/${loop.ref}`))
-  const old = refs.find(({ ref }) => ref === `refs/heads/${branch}`)
+  const wanted = branch === undefined ? undefined : `refs/heads/${branch}`
+  const refs = await listRemote(source, wanted === undefined ? [asked] : [asked, wanted])
+  const base = refs.find(({ ref }) => ref === asked || ref.endsWith(`/${asked}`))
+  const old = refs.find(({ ref }) => ref === wanted)
   const problems: Problem[] = []
-  if (!base && !commitId.test(loop.ref)) {
-    problems.push(problem('ref', loop.ref, 'The repository has no such branch or tag.'))
+  if (!base && !commitId.test(asked)) {
+    problems.push(problem('ref', asked, 'The repository has no such branch or tag.'))
   }
-  if (old && old.sha !== base?.sha) {
+  if (branch !== undefined && old && old.sha !== base?.sha) {
     problems.push(
       problem('result', branch, 'The repository has this branch already. Name another one.'),
     )

@@ -1,18 +1,19 @@
-import type { Profile, Task } from './profile.ts'
-import { withPromptFile } from './shell.ts'
+import type { Profile } from './profile.ts'
 
-/** Our own agent, on the Messages wire. */
-export const builtin = ({ loop, programs: { node, app } }: Task): Profile => ({
-  argv: withPromptFile(
-    node,
-    `${app}/runtime/agent/main.ts`,
-    '--headless',
-    '--model',
-    loop.model,
-    '--origin',
-    '{{origin}}',
-    '--prompt-file',
-  ),
+/** Our own agent. */
+export const builtin: Profile = {
+  title: "Treadle's own",
+  licence: 'Apache-2.0',
+  program: { kind: 'ours', entry: 'runtime/agent/main.ts' },
+  provedVersion: null,
+  proof: 'real program',
+  memoryBytes: 150 * 1024 ** 2,
+  wires: [{ wire: 'messages', base: '{{origin}}', api: 'messages' }],
+  prompt: 'by its path as the last argument',
+  args: ['--headless', '--model', '{{model}}', '--origin', '{{base}}', '--prompt-file'],
   env: {},
   files: [],
-})
+  exits: {},
+  exitTells: true,
+  token: 'kept from its commands',
+}

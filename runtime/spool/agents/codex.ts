@@ -1,63 +1,64 @@
-import type { Profile, Task } from './profile.ts'
-import { withPromptAsInput } from './shell.ts'
+import type { Profile } from './profile.ts'
 
-/** The launcher in its package; it starts the native program of this machine's kind. */
-export const codexEntry = 'node_modules/@openai/codex/bin/codex.js'
-
-/** codex, on the Responses wire. */
-export const codex = ({ loop, programs: { node, app } }: Task): Profile => ({
-  argv: withPromptAsInput(
-    node,
-    `${app}/${codexEntry}`,
-    'exec',
-    '--strict-config',
-    '--skip-git-repo-check',
-    '--ephemeral',
-    '-',
-  ),
+/** The sandbox is ours, so its own is off; so is whatever calls home. */
+export const codex: Profile = {
+  title: 'Codex',
+  licence: 'Apache-2.0',
+  program: {
+    kind: 'node',
+    package: '@openai/codex',
+    entry: 'bin/codex.js', // It starts the native program of this machine's kind.
+    command: 'codex',
+    install: 'npm install --global @openai/codex',
+  },
+  provedVersion: '0.169.0',
+  proof: 'real program',
+  memoryBytes: 260 * 1024 ** 2,
+  wires: [{ wire: 'responses', base: '{{origin}}/v1', api: 'responses' }],
+  prompt: 'on its input',
+  args: ['exec', '--strict-config', '--skip-git-repo-check', '--ephemeral', '-'],
   env: {},
-  files: [{ path: '.codex/config.toml', content: toConfig(loop.model) }],
-})
-
-// The sandbox is ours, so its own is off; so is whatever calls home. `allow_login_shell`: a login shell resets PATH.
-// `exclude`: commands that it runs don't need the token. A JSON string is a TOML string as well.
-const toConfig = (model: string) => `model = ${JSON.stringify(model)}
-model_provider = "treadle"
-approval_policy = "never"
-sandbox_mode = "danger-full-access"
-web_search = "disabled"
-check_for_update_on_startup = false
-allow_login_shell = false
-
-[analytics]
-enabled = false
-
-[feedback]
-enabled = false
-
-[history]
-persistence = "none"
-
-[features]
-plugins = false
-apps = false
-goals = false
-shell_snapshot = false
-unbounded_connection_retries = false
-
-[shell_environment_policy]
-exclude = ["TREADLE_TOKEN"]
-
-[agents]
-enabled = false
-
-[model_providers.treadle]
-name = "Treadle"
-base_url = "{{origin}}/v1"
-wire_api = "responses"
-env_key = "TREADLE_TOKEN"
-requires_openai_auth = false
-supports_websockets = false
-request_max_retries = 2
-stream_max_retries = 2
-stream_idle_timeout_ms = 300000`
+  files: [
+    {
+      path: '.codex/config.toml',
+      format: 'toml',
+      content: {
+        model: '{{model}}',
+        model_provider: 'treadle',
+        approval_policy: 'never',
+        sandbox_mode: 'danger-full-access',
+        web_search: 'disabled',
+        check_for_update_on_startup: false,
+        allow_login_shell: false, // A login shell resets PATH.
+        analytics: { enabled: false },
+        feedback: { enabled: false },
+        history: { persistence: 'none' },
+        features: {
+          plugins: false,
+          apps: false,
+          goals: false,
+          shell_snapshot: false, // A run that is killed would leave a file with the token in it.
+          unbounded_connection_retries: false,
+        },
+        shell_environment_policy: { exclude: ['TREADLE_TOKEN'] },
+        agents: { enabled: false },
+        model_providers: {
+          treadle: {
+            name: 'Treadle',
+            base_url: '{{base}}',
+            wire_api: '{{api}}',
+            env_key: 'TREADLE_TOKEN',
+            requires_openai_auth: false,
+            supports_websockets: false,
+            request_max_retries: 2,
+            stream_max_retries: 2,
+            stream_idle_timeout_ms: 300_000,
+          },
+        },
+      },
+    },
+  ],
+  exits: { 1: 'a turn failed, or its configuration is refused' },
+  exitTells: true,
+  token: 'kept from its commands',
+}

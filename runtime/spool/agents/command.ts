@@ -1,12 +1,9 @@
-import type { Profile, Task } from './profile.ts'
+import type { NewLoop } from '../api.ts'
+import { fill } from './config-text.ts'
 
-/** Any program. `{{origin}}` is left for the sandbox, which alone knows it. */
-export const command = ({ loop: { prompt, model } }: Task, argv: readonly string[]): Profile => ({
-  argv: argv.map((part) => fill(part, { prompt, model })),
+/** Any program, by the user's own words. `{{origin}}` is left for the sandbox, which alone knows it. */
+export const command = ({ prompt, model }: NewLoop, argv: readonly string[]) => ({
+  argv: argv.map((part) => fill(part, { ours: {}, theirs: { prompt, model } })),
   env: {},
   files: [],
 })
-
-/** In one pass, so that a prompt may speak of `{{model}}`. */
-const fill = (part: string, values: { prompt: string; model: string }) =>
-  part.replace(/\{\{(prompt|model)\}\}/g, (_, name: 'prompt' | 'model') => values[name])

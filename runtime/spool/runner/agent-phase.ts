@@ -6,11 +6,15 @@ import { Fault } from '#kernel/fault.ts'
 import { toNanoUsd } from '#kernel/units.ts'
 import type { SandboxRecord } from '../../proxy/api.ts'
 import type { NewSandbox } from '../../weaver/api.ts'
-import { toAgentStart } from '../agents/profile.ts'
+import { readLastWords } from '../agents/last-words.ts'
+import { toAgentStart } from '../agents/start.ts'
+import type { NewLoop } from '../api.ts'
 import { bundleOf, countChanged, isSameTree, readPlan, takeBundle } from '../git/work.ts'
-import { countOpenItems } from '../plan.ts'
+import { countOpenItems, toPlanItems } from '../plan.ts'
 import { isPromised } from '../promise.ts'
 import { appendEvent, type EventBody } from '../sql/events.ts'
+import { putChanges, putRecording, wholeLoop } from '../sql/keepsakes.ts'
+import { readHold } from '../sql/leases.ts'
 import { readLoop } from '../sql/loops.ts'
 import {
   enterGates,
@@ -21,7 +25,8 @@ import {
   setSandbox,
 } from '../sql/passes.ts'
 import { toStorable } from '../text.ts'
-import { clientDeps, EndsLoop, elapsedMs, type Run, spentOf } from './run.ts'
+import { toChangesOf } from './changes-of.ts'
+import { clientDeps, EndsLoop, elapsedMs, Rests, type Run, spentOf } from './run.ts'
 import { isRefusal, openSandbox, readWires, type SandboxClient, withSandbox } from './sandbox.ts'
 import {
   type AgentEnd,
@@ -51,6 +56,7 @@ export async function openAttempt(
     await finalRecord(run, openSandbox(open.sandbox, clientDeps(run)), open)
   }
   await held.write(async (tx) => {
+    if ((await tx.one(readHold(loop.id))).is_held) throw new Rests()
     await tx.query(insertPass(loop.id, next.pass))
     await tx.query(insertAttempt(loop.id, next.pass, next.attempt))
     await tx.query(setAttempt(loop.id, next.pass, next.attempt))
@@ -103,6 +109,8 @@ type Place = { attempt: Attempt; from: string; file: string }
 type Left = AgentEnd & {
   sandbox: string
   output: Buffer
+  recording: Buffer | undefined
+  agentMs: number
   /** The commit in the bundle; undefined = nothing changed. */
   sha: string | undefined
   workRefused: string | null
@@ -122,15 +130,39 @@ async function letWork(
   await sandbox.checkout(from, await bundleOf(work, from))
   await start(sandbox, run, programs)
   await held.write((tx) => tx.query(appendEvent(loop.id, toPhase(attempt, 'agent'))))
+  const began = performance.now()
   const end = await watchAgent(run, sandbox, attempt)
-  const output = await sandbox.output(outputBytesMax)
+  const agentMs = Math.round(performance.now() - began)
+  const output = await keepOutput(sandbox, end)
+  const recording = await keepRecording(run, sandbox)
   const taken = await snapshot(sandbox, {
     from,
     file,
     message: toMessage(run, attempt),
     cut: end.cut,
   })
-  return { ...end, ...taken, output, sandbox: sandbox.id }
+  return { ...end, ...taken, output, recording, agentMs, sandbox: sandbox.id }
+}
+
+/** Of an agent that was cut with its sandbox nothing is left to read. */
+async function keepOutput(sandbox: SandboxClient, { cut }: AgentEnd): Promise<Buffer> {
+  try {
+    return await sandbox.output(outputBytesMax)
+  } catch (error) {
+    if (cut !== null && error instanceof Fault && error.code === 'weaver/ended')
+      return Buffer.alloc(0)
+    throw error
+  }
+}
+
+/** A recording is a comfort: its absence fails nothing. */
+async function keepRecording({ log, loop }: Run, sandbox: SandboxClient) {
+  try {
+    return await sandbox.recording()
+  } catch (error) {
+    log.info({ error, loop: loop.id }, 'the recording of an agent was not kept')
+    return undefined
+  }
 }
 
 const toPhase = (
@@ -184,8 +216,10 @@ async function takeOver(run: Run, left: Leaving): Promise<void> {
   const { held, loop, work } = run
   const { attempt, from, record } = left
   const { sha, workRefused } = await importWork(run, left)
-  const plan = loop.spec.plan
-  const lastMessage = toLastMessage(record)
+  const { plan: path } = loop.spec
+  const plan = path === undefined ? null : await readPlan(work, sha, path)
+  const changes = await toChangesOf(run, from, sha)
+  const lastMessage = toLastMessage(record, loop.spec.agent, left.output)
   const end = {
     sha,
     treeChanged: !(await isSameTree(work, from, sha)),
@@ -195,16 +229,20 @@ async function takeOver(run: Run, left: Leaving): Promise<void> {
     outcome: { ...toOutcome(record), exit: left.exit, cut: left.cut, workRefused },
     lastMessage,
     promised: isPromised(lastMessage, loop.spec.promise, loop.spec.prompt),
-    openItems: plan === undefined ? null : countOpenItems(await readPlan(work, sha, plan)),
+    openItems: path === undefined ? null : countOpenItems(plan),
+    plan: path === undefined ? null : toPlanItems(plan),
     output: left.output,
+    agentMs: left.agentMs,
   }
   await held.write(async (tx) => {
     const isNew = await tx.maybeOne(enterGates(loop.id, attempt.pass, end))
+    if (!isNew) return
     const detail = `${sha} ${end.filesChanged} files`
-    if (isNew)
-      await tx.query(
-        appendEvent(loop.id, { event: 'phase', pass: attempt.pass, phase: 'commit', detail }),
-      )
+    const { pass } = attempt
+    if (changes) await tx.query(putChanges(loop.id, pass, changes.pass))
+    if (changes) await tx.query(putChanges(loop.id, wholeLoop, changes.whole))
+    if (left.recording) await tx.query(putRecording(loop.id, pass, left.recording))
+    await tx.query(appendEvent(loop.id, { event: 'phase', pass, phase: 'commit', detail }))
   })
 }
 
@@ -219,11 +257,16 @@ async function importWork({ work }: Run, { sha, from, file, workRefused }: Leavi
   }
 }
 
-/** The last assistant message, where the agent's last answer was one: whole, and no call of a tool. */
-function toLastMessage(record: SandboxRecord | undefined): string | null {
+/** The last assistant message, where the agent's last answer was one: whole, and no call but that of a tool to end with. */
+function toLastMessage(
+  record: SandboxRecord | undefined,
+  agent: NewLoop['agent'],
+  output: Buffer,
+): string | null {
   const last = record?.last
-  if (!last || last.error !== null || last.toolCalls > 0 || last.state === 'denied') return null
-  return toStorable(last.text, messageCharsMax)
+  if (!last || last.error !== null || last.state === 'denied') return null
+  const text = last.toolCalls === 0 ? last.text : readLastWords(agent, output)
+  return text === null ? null : toStorable(text, messageCharsMax)
 }
 
 function toOutcome(record: SandboxRecord | undefined) {

@@ -40,7 +40,8 @@ type Options = {
   leaseMs: number
   outageMsMax: number
   stop: AbortSignal
-  onWritten: (loop: string) => void
+  /** After each write. */
+  onWritten: () => void
 }
 
 export function holdLoop(lease: Lease, options: Options): Held {
@@ -88,7 +89,7 @@ export function holdLoop(lease: Lease, options: Options): Held {
         msMax: waitMsMax,
         signal,
       })
-      onWritten(lease.id)
+      onWritten()
       return result
     } catch (error) {
       if (error instanceof LeaseLost) lost.abort(error)

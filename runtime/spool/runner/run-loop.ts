@@ -11,7 +11,16 @@ import { openAttempt, runAgent } from './agent-phase.ts'
 import { advance, runGates } from './gates-phase.ts'
 import { LeaseLost } from './lease.ts'
 import { prepare } from './prepare.ts'
-import { clientDeps, EndsLoop, elapsedMs, type Run, spentOf, Waits } from './run.ts'
+import {
+  clientDeps,
+  EndsLoop,
+  elapsedMs,
+  Rests,
+  type Run,
+  SandboxLost,
+  spentOf,
+  Waits,
+} from './run.ts'
 import { deleteLeftovers } from './sandbox.ts'
 import { end, pause, settle } from './settle.ts'
 
@@ -27,7 +36,7 @@ export async function runLoop(run: Run): Promise<void> {
   } catch (error) {
     if (error instanceof LeaseLost)
       return run.log.warn({ loop: run.loop.id }, 'lost a lease; another runner goes on')
-    if (run.held.signal.aborted) return giveBack(run)
+    if (error instanceof Rests || run.held.signal.aborted) return giveBack(run)
     await recover(run, error).catch((again: unknown) => postpone(run, again))
   }
 }
@@ -85,7 +94,7 @@ function toFinish({ next, reason }: Decision) {
   return { ending: next, reason }
 }
 
-/** The role stops: whoever takes the loop next goes on from the phase that is stored. */
+/** The role stops, or the loop rests: whoever takes it next goes on from the phase that is stored. */
 async function giveBack({ held, db, loop, log }: Run): Promise<void> {
   if (held.signal.reason instanceof LeaseLost) return
   await db
@@ -103,7 +112,8 @@ async function recover(run: Run, error: unknown): Promise<void> {
   run.log.warn({ error, loop: run.loop.id }, 'a pass failed')
   if (error instanceof EndsLoop) return endWithWork(run, error)
   const failures = run.loop.failures + 1
-  const reason = `This machine failed: ${toText(error)}`
+  const reason =
+    error instanceof SandboxLost ? error.message : `This machine failed: ${toText(error)}`
   if (failures >= failuresMax) return endWithWork(run, new EndsLoop('failed', reason))
   await pause(run, { waitMs: failureWaitMs * failures, reason, failures })
 }

@@ -2,7 +2,7 @@
 import type { DatabasePool } from 'slonik'
 import type { Logger } from '#kernel/log.ts'
 import type { Peers } from '#kernel/peers.ts'
-import type { Programs } from '../agents/profile.ts'
+import type { Programs } from '../agents/programs.ts'
 import type { Ending } from '../api.ts'
 import type { SpoolConfig } from '../config.ts'
 import type { Work } from '../git/work.ts'
@@ -33,13 +33,31 @@ export class EndsLoop extends Error {
   }
 }
 
+/** Somebody paused the loop: nothing of it starts, and its place is free. */
+export class Rests extends Error {
+  override readonly name = 'Rests'
+}
+
+/** The sandbox died under its agent. That is seldom the machine's doing. */
+export class SandboxLost extends Error {
+  override readonly name = 'SandboxLost'
+  constructor() {
+    super(
+      'The sandbox was lost while its agent ran: all in it was killed. An agent does that with `kill -KILL -1`; a server that is killed does it too.',
+    )
+  }
+}
+
 /** The machine has no room now: the same again later, and nobody's failure. */
 export class Waits extends Error {
   override readonly name = 'Waits'
 }
 
-export const elapsedMs = ({ loop, now }: Run) =>
-  loop.started_at === null ? 0 : Math.max(0, now().getTime() - loop.started_at)
+/** Of the loop's own time, which stands still while it rests because somebody paused it. */
+export function elapsedMs({ loop, now }: Pick<Run, 'loop' | 'now'>): number {
+  if (loop.started_at === null) return 0
+  return Math.max(0, (loop.held_from ?? now().getTime()) - loop.started_at - loop.held_ms)
+}
 
 export const spentOf = ({ loop }: Pick<Run, 'loop'>) => ({
   tokens: loop.input_tokens + loop.output_tokens,

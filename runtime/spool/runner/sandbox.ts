@@ -15,6 +15,7 @@ import type {
 } from '../../weaver/api.ts'
 import type { NewLoop, Page } from '../api.ts'
 import { fault } from '../errors.ts'
+import { toStoredRecording } from '../recording.ts'
 import { isUnanswered, isUnsent, withRetries } from './retry.ts'
 import { EndsLoop, Waits } from './run.ts'
 
@@ -30,6 +31,8 @@ export type SandboxClient = {
   watch(waitMs: number, signal?: AbortSignal): Promise<AgentState>
   stopAgent(): Promise<AgentState>
   output(bytes: number): Promise<Buffer>
+  /** The agent's terminal as a gzipped asciicast; undefined where weaver has none. */
+  recording(): Promise<Buffer | undefined>
   /** The bundle lands in `file`; undefined = nothing changed. */
   snapshot(base: string, message: string, file: string): Promise<string | undefined>
   exec(exec: Exec, signal: AbortSignal): Promise<ExecResult>
@@ -108,6 +111,7 @@ export function openSandbox(id: string, deps: Deps): SandboxClient {
       retrying(deps, isUnanswered, () =>
         readBytes(peers, path(`/agent/output?tail=${bytes}`), bytes, signal),
       ),
+    recording: () => readRecording(peers, path('/agent/recording'), signal),
     snapshot: (base, message, file) =>
       retrying(deps, isSnapshotUnanswered, () =>
         readSnapshot(path('/snapshot'), { base, message }, file, deps),
@@ -143,6 +147,23 @@ async function readBytes(
   const { body } = await peers.call('weaver', { path, signal })
   const bytes = await readUpTo(body, bytesMax * 2)
   return bytes.subarray(-bytesMax)
+}
+
+const recordingMsMax = 15_000 // Some megabytes; the agent's work must not wait for its film.
+
+async function readRecording(
+  peers: Peers,
+  path: string,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  const until = AbortSignal.any([signal, AbortSignal.timeout(recordingMsMax)])
+  try {
+    const { body } = await peers.call('weaver', { path, signal: until })
+    return await toStoredRecording(body)
+  } catch (error) {
+    if (error instanceof Fault && error.status === 404) return undefined
+    throw error
+  }
 }
 
 async function readUpTo(body: AsyncIterable<Buffer>, bytesMax: number): Promise<Buffer> {

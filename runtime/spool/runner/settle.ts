@@ -12,7 +12,7 @@ import { branchOf } from '../loop.ts'
 import { toPass } from '../pass.ts'
 import { appendEvent } from '../sql/events.ts'
 import { endLoop, pauseLoop, releaseLoop } from '../sql/leases.ts'
-import { closePasses, pausePass, readPass, settlePass } from '../sql/passes.ts'
+import { closePasses, pausePass, readPass, settlePass, sumSettled } from '../sql/passes.ts'
 import type { Transaction } from './lease.ts'
 import { reachOf } from './prepare.ts'
 import type { Run } from './run.ts'
@@ -47,6 +47,7 @@ async function settleIn(
   settled: Settled,
 ): Promise<void> {
   await tx.query(settlePass(loop, pass, settled))
+  await tx.query(sumSettled(loop))
   await tellPass(tx, loop, pass)
 }
 
@@ -85,8 +86,9 @@ export async function end(run: Run, { ending, reason, work, settling }: Finish):
   await held.write(async (tx) => {
     if (settling)
       await settleIn(tx, loop.id, settling.pass, { gates: settling.gates, next: ending, reason })
-    for (const { pass } of await tx.any(closePasses(loop.id, ending, reason)))
-      await tellPass(tx, loop.id, pass)
+    const closed = await tx.any(closePasses(loop.id, ending, reason))
+    if (closed.length > 0) await tx.query(sumSettled(loop.id))
+    for (const { pass } of closed) await tellPass(tx, loop.id, pass)
     await tx.query(endLoop(loop.id, { ending, reason: why, branch, bundle }))
     await tx.query(
       appendEvent(loop.id, {

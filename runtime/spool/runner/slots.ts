@@ -3,7 +3,7 @@
 import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RoleDeps } from '#kernel/role.ts'
-import type { Programs } from '../agents/profile.ts'
+import type { Programs } from '../agents/programs.ts'
 import type { SpoolConfig } from '../config.ts'
 import { claimLoop, type Lease } from '../sql/leases.ts'
 import { type LoopRow, readLoop } from '../sql/loops.ts'
@@ -24,7 +24,7 @@ type Options = {
   owner: string
   /** Where they lie on this machine, for agents without walls. */
   host: Programs
-  onWritten: (loop: string) => void
+  onWritten: (loop: string, org: string) => void
 }
 
 const extraSlots = 4 // For cancelled loops alone: their end takes no sandbox, and nobody should wait for it.
@@ -81,18 +81,20 @@ function createRunners(options: Options, stop: AbortSignal, onEnd: () => void) {
     const only = running.size < config.parallel ? 'any' : 'cancelled'
     const held = [...running.keys()]
     const row = await db.maybeOne(claimLoop({ owner, leaseMs: config.leaseMs, held, only }))
-    if (row) begin({ id: row.id, owner, fence: row.fence })
+    if (row) begin({ id: row.id, owner, fence: row.fence }, row.org)
     return row !== null
   }
 
-  function begin(lease: Lease): void {
-    const held = holdLoop(lease, { ...config, db, log, stop, onWritten })
+  function begin(lease: Lease, org: string): void {
+    const tell = () => onWritten(lease.id, org)
+    const held = holdLoop(lease, { ...config, db, log, stop, onWritten: tell })
     const done = work(held, options)
       .catch((error: unknown) => {
         log.warn({ error, loop: lease.id }, 'a runner failed; its lease runs out')
       })
       .finally(() => {
         running.delete(lease.id)
+        tell()
         onEnd()
       })
     running.set(lease.id, { held, done })
@@ -110,7 +112,10 @@ async function work(held: Held, { config, deps, host }: Options): Promise<void> 
 }
 
 /** Behind walls, Treadle's own programs lie where weaver shows them. */
-const walled: Programs = { app: '/opt/treadle/app', node: '/opt/treadle/node/bin/node' }
+const walled: Omit<Programs, 'agents'> = {
+  app: '/opt/treadle/app',
+  node: '/opt/treadle/node/bin/node',
+}
 
 const programsFor = ({ spec }: LoopRow, host: Programs) =>
-  spec.isolation === 'none' ? host : walled
+  spec.isolation === 'none' ? host : { ...host, ...walled }

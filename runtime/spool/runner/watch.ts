@@ -4,7 +4,7 @@ import type { SandboxRecord } from '../../proxy/api.ts'
 import type { AgentState } from '../../weaver/api.ts'
 import { bookSpent, type Spent } from '../sql/passes.ts'
 import { LeaseLost } from './lease.ts'
-import { elapsedMs, type Run } from './run.ts'
+import { elapsedMs, type Run, SandboxLost } from './run.ts'
 import { isPodFailure, isRefusal, type SandboxClient } from './sandbox.ts'
 
 export type Attempt = { pass: number; attempt: number }
@@ -113,7 +113,7 @@ export const isDenied = ({ denial, last }: SandboxRecord) =>
   denial !== null && (last === null || last.state === 'denied')
 
 function toEnd({ exit, signal }: AgentState, cut: string | null): AgentEnd {
-  if (cut === 'lost') throw new Error('The sandbox lost its agent.')
+  if (cut === 'lost') throw new SandboxLost()
   return { exit: exit ?? (signal ? 128 : null), cut }
 }
 

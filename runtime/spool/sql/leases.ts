@@ -4,6 +4,12 @@ import { z } from 'zod'
 const Claimed = z.object({ id: z.string(), org: z.string(), fence: z.number() })
 const Held = z.object({ cancelled: z.boolean() })
 
+/** Where a loop goes that nobody runs: into the queue, or, where somebody paused it, to rest with its clock stopped. */
+const stopped = sql.fragment`
+  held_from = case when held_at is null then null else coalesce(held_from, now()) end`
+const waiting = sql.fragment`
+  state = case when held_at is null then 'queued' else 'paused' end, ${stopped}`
+
 export type Claim = {
   owner: string
   leaseMs: number
@@ -16,6 +22,7 @@ export type Claim = {
 /**
  * One loop for this owner: of the organisation with the fewest leased loops, the one that is ready longest.
  * Takers at the same time get different loops: rows are skip-locked, and the fence goes up with each lease.
+ * What somebody paused is left alone, except for its end, and where a runner that died left a pass of it behind.
  */
 export const claimLoop = ({ owner, leaseMs, held, only }: Claim) =>
   sql.type(Claimed)`
@@ -30,6 +37,7 @@ export const claimLoop = ({ owner, leaseMs, held, only }: Claim) =>
       where l.state <> 'ended' and l.ready_at <= now()
         and (l.lease_owner is null or l.lease_until <= now() or l.lease_owner = ${owner})
         and l.id <> all(${sql.array(held, 'text')})
+        and (l.held_at is null or l.cancelled_at is not null or l.state = 'running')
         and (${only} = 'any' or l.cancelled_at is not null)
       order by coalesce(busy.leased, 0), l.ready_at, l.created_at, l.id
       limit 1 for update of l skip locked)
@@ -53,19 +61,24 @@ export const holdLease = ({ id, owner, fence }: Lease) =>
 /** As it was, for another runner; nothing is counted. */
 export const returnLoop = ({ id, owner, fence }: Lease) =>
   sql.unsafe`
-    update spool.loops set state = 'queued', lease_owner = null, lease_until = null
+    update spool.loops set ${waiting}, lease_owner = null, lease_until = null
     where id = ${id} and lease_owner = ${owner} and lease_fence = ${fence}`
 
 // What follows runs inside a transaction that holds the lease.
 
+/** True where somebody paused it: nothing of it may start. */
+export const readHold = (id: string) =>
+  sql.type(z.object({ is_held: z.boolean() }))`
+    select held_at is not null and cancelled_at is null as is_held from spool.loops where id = ${id}`
+
 /** Back into the queue. `ready_at` stays, so an older loop goes on before a younger one starts. */
 export const releaseLoop = (id: string) =>
   sql.unsafe`
-    update spool.loops set state = 'queued', failures = 0, lease_owner = null, lease_until = null where id = ${id}`
+    update spool.loops set ${waiting}, failures = 0, lease_owner = null, lease_until = null where id = ${id}`
 
 export const pauseLoop = (id: string, waitMs: number, reason: string, failures: number) =>
   sql.type(z.object({ until: z.number() }))`
-    update spool.loops set state = 'paused', reason = ${reason}, failures = ${failures},
+    update spool.loops set state = 'paused', ${stopped}, reason = ${reason}, failures = ${failures},
       ready_at = case when cancelled_at is null
         then now() + ${waitMs} * interval '1 millisecond' else now() end,
       lease_owner = null, lease_until = null
@@ -76,7 +89,8 @@ export type End = { ending: string; reason: string; branch: string | null; bundl
 export const endLoop = (id: string, { ending, reason, branch, bundle }: End) =>
   sql.unsafe`
     update spool.loops set state = 'ended', ending = ${ending}, reason = ${reason}, branch = ${branch},
-      bundle = ${bundle}, ended_at = now(), lease_owner = null, lease_until = null
+      bundle = ${bundle}, ended_at = now(), lease_owner = null, lease_until = null,
+      held_at = null, held_by = null, held_from = null
     where id = ${id}`
 
 export const setBase = (id: string, base: string) =>

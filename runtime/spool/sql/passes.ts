@@ -1,6 +1,6 @@
 import { sql } from 'slonik'
 import { z } from 'zod'
-import type { GateResult, Next } from '../api.ts'
+import type { GateResult, Next, PlanItem } from '../api.ts'
 import type { Outcome } from '../decide.ts'
 
 export const PassRow = z.object({
@@ -27,6 +27,12 @@ export const PassRow = z.object({
   cached_tokens: z.number(),
   output_tokens: z.number(),
   cost_nano_usd: z.number(),
+  plan: z.custom<PlanItem[] | null>(),
+  agent_ms: z.int().nullable(),
+  has_recording: z.boolean(),
+  changed_files: z.int().nullable(),
+  additions: z.number().nullable(),
+  deletions: z.number().nullable(),
 })
 export type PassRow = z.infer<typeof PassRow>
 
@@ -34,7 +40,9 @@ const columns = sql.fragment`
   p.loop, p.pass, p.attempt, p.phase, a.sandbox, p.sha, p.tree_changed, p.files_changed,
   p.agent_exit, p.agent_cut, p.outcome, p.last_message, p.promised, p.open_items, p.gates,
   p.next, p.reason, p.started_at, p.ended_at,
-  spent.input_tokens, spent.cached_tokens, spent.output_tokens, spent.cost_nano_usd`
+  spent.input_tokens, spent.cached_tokens, spent.output_tokens, spent.cost_nano_usd, p.plan, p.agent_ms,
+  exists (select from spool.recordings where loop = p.loop and pass = p.pass) as has_recording,
+  c.files as changed_files, c.additions, c.deletions`
 
 const source = sql.fragment`
   spool.passes p
@@ -42,10 +50,12 @@ const source = sql.fragment`
   cross join lateral (
     select sum(input_tokens) as input_tokens, sum(cached_tokens) as cached_tokens,
       sum(output_tokens) as output_tokens, sum(cost_nano_usd) as cost_nano_usd
-    from spool.attempts where loop = p.loop and pass = p.pass) spent`
+    from spool.attempts where loop = p.loop and pass = p.pass) spent
+  left join spool.changes c on c.loop = p.loop and c.pass = p.pass`
 
-export const listPasses = (loop: string) =>
-  sql.type(PassRow)`select ${columns} from ${source} where p.loop = ${loop} order by p.pass`
+export const listPasses = (loop: string, after: number, limit: number) =>
+  sql.type(PassRow)`
+    select ${columns} from ${source} where p.loop = ${loop} and p.pass > ${after} order by p.pass limit ${limit}`
 
 /** The last passes, newest first. */
 export const lastPasses = (loop: string, limit: number) =>
@@ -109,6 +119,8 @@ export type AgentEnd = {
   promised: boolean
   openItems: number | null
   output: Buffer
+  plan: PlanItem[] | null
+  agentMs: number
 }
 
 /** From `agent` to `gates`: from here on the agent of this pass never runs again. */
@@ -117,7 +129,8 @@ export const enterGates = (loop: string, pass: number, end: AgentEnd) =>
     update spool.passes set phase = 'gates', sha = ${end.sha}, tree_changed = ${end.treeChanged},
       files_changed = ${end.filesChanged}, agent_exit = ${end.agentExit}, agent_cut = ${end.agentCut},
       outcome = ${JSON.stringify(end.outcome)}::jsonb, last_message = ${end.lastMessage},
-      promised = ${end.promised}, open_items = ${end.openItems}, output = ${sql.binary(end.output)}
+      promised = ${end.promised}, open_items = ${end.openItems}, output = ${sql.binary(end.output)},
+      plan = ${end.plan && JSON.stringify(end.plan)}::jsonb, agent_ms = ${end.agentMs}
     where loop = ${loop} and pass = ${pass} and phase = 'agent' returning pass`
 
 /** The agent phase again later: its pass is neither settled nor counted. */
@@ -139,3 +152,17 @@ export const closePasses = (loop: string, next: Next, reason: string) =>
   sql.type(z.object({ pass: z.int() }))`
     update spool.passes set phase = 'settled', next = ${next}, reason = ${reason}, ended_at = now()
     where loop = ${loop} and phase <> 'settled' returning pass`
+
+/** The loop's own row gets the sums over its settled passes: whole, so that writing them again counts nothing twice. */
+export const sumSettled = (loop: string) =>
+  sql.unsafe`
+    update spool.loops set settled_passes = s.passes, settled_input_tokens = s.input_tokens,
+      settled_cached_tokens = s.cached_tokens, settled_output_tokens = s.output_tokens,
+      settled_cost_nano_usd = s.cost_nano_usd
+    from (
+      select count(distinct p.pass) as passes, coalesce(sum(a.input_tokens), 0) as input_tokens,
+        coalesce(sum(a.cached_tokens), 0) as cached_tokens, coalesce(sum(a.output_tokens), 0) as output_tokens,
+        coalesce(sum(a.cost_nano_usd), 0) as cost_nano_usd
+      from spool.passes p left join spool.attempts a on a.loop = p.loop and a.pass = p.pass
+      where p.loop = ${loop} and p.phase = 'settled') s
+    where id = ${loop}`

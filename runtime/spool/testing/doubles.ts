@@ -50,6 +50,8 @@ export type Doubles = AsyncDisposable & {
   refuse: ('weaver/full' | 'weaver/no-start' | 'weaver/unavailable')[]
   /** Changes a snapshot's bundle on its way: what a hostile sandbox would send. */
   tamper: ((bundle: Buffer, box: Box) => { bundle: Buffer; sha?: string } | undefined) | undefined
+  /** What an agent's recording is; undefined = this weaver has none. */
+  recording: string | undefined
   /** Changes the record on its way. */
   record: ((record: SandboxRecord, asked: NewSandbox) => SandboxRecord) | undefined
 }
@@ -65,6 +67,7 @@ export async function startDoubles(): Promise<Doubles> {
     boxes,
     refuse: [],
     tamper: undefined,
+    recording: undefined,
     record: undefined,
   } as unknown as Doubles
   const weaver = await listen(weaverRoutes(doubles, gone), 0, log)
@@ -176,6 +179,11 @@ function weaverRoutes(doubles: Doubles, gone: Gone): Router {
     .get('/api/sandboxes/:id/agent/output', (request, response) => {
       const { agent } = find(request.params.id)
       response.end(Buffer.concat(agent?.output ?? []).subarray(-Number(request.query['tail'])))
+    })
+    .get('/api/sandboxes/:id/agent/recording', (request, response) => {
+      find(request.params.id)
+      if (doubles.recording === undefined) throw fault('weaver/absent')
+      response.end(doubles.recording)
     })
     .post('/api/sandboxes/:id/exec', json(), async (request, response) => {
       const stop = new AbortController()

@@ -21,6 +21,8 @@ export const testConfig: SpoolConfig = {
   outageMsMax: 60_000,
   bundleBytesMax: 10 * 1024 ** 2,
   followersMax: 5,
+  listenersMax: 25,
+  keepMs: null,
   appFolder: null,
   nodePath: null,
 }
@@ -40,6 +42,8 @@ export type Scene = AsyncDisposable & {
     body?: unknown,
     claims?: Partial<UserClaims>,
   ): Promise<Response>
+  /** A GET whose answer may go on for ever. */
+  open(path: string, claims?: Partial<UserClaims>): Promise<{ response: Response; stop(): void }>
   submit(loop?: Partial<NewLoopInput>, claims?: Partial<UserClaims>): Promise<Loop>
   loop(id: string): Promise<Loop>
   passes(id: string): Promise<Pass[]>
@@ -88,6 +92,12 @@ export async function startScene(): Promise<Scene> {
     async start(config) {
       role = await startSpool({ ...testConfig, ...config }, deps)
       return role
+    },
+    async open(path, claims) {
+      const ending = new AbortController()
+      const headers = { authorization: `Bearer ${await deps.tokenFor(userClaims(claims))}` }
+      const response = await fetch(new URL(path, role!.url), { headers, signal: ending.signal })
+      return { response, stop: () => ending.abort() }
     },
     async submit(loop, claims) {
       const response = await call('POST', '/api/loops', newLoop(source, loop), claims)
@@ -171,7 +181,7 @@ export function giveAway(folder: string, uid: number): void {
   chownSync(folder, uid, uid)
 }
 
-const patienceMs = 30_000
+const patienceMs = 60_000 // Of a busy machine.
 
 export async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   const end = performance.now() + patienceMs
