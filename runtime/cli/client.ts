@@ -4,7 +4,7 @@ import { failure, toFailure } from './errors.ts'
 import type { Access } from './instance.ts'
 
 export type Call = {
-  method?: 'GET' | 'POST' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   json?: unknown
   /** How long the other side may stay silent. Default 60 s. */
   silentMsMax?: number

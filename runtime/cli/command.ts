@@ -9,6 +9,8 @@ export type Context = {
   out: Output
   stdin: Readable & { isTTY?: boolean; setRawMode?: (isOn: boolean) => unknown }
   stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number }
+  /** What the environment says of the terminal. */
+  terminal: Terminal
   /** A client of the running instance, looked up anew each time: it may have started again elsewhere. */
   connect(): Promise<Client>
   /** The state folder that --state names, or the default. */
@@ -16,6 +18,9 @@ export type Context = {
   /** Ctrl-C and the like; its reason is the exit code. */
   interrupted: AbortSignal
 }
+
+/** `TERM`, and whether text is UTF-8 and the font has more than letters. */
+export type Terminal = { term: string; isUnicode: boolean; hasColours: boolean }
 
 export type SubCommand<Options extends object = object> = {
   /** `loop run`, `status`. */

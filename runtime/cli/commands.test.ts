@@ -64,6 +64,7 @@ const statusAnswer = {
     { role: 'auth', up: true },
     { role: 'spool', up: false },
   ],
+  database: 'up',
 }
 
 const cases: Record<string, Case> = {
@@ -71,6 +72,15 @@ const cases: Record<string, Case> = {
     argv: ['loop', 'list', '--limit', '5', '--cursor', 'l-9'],
     answers: { 'GET /api/loops': page(loop) },
     asks: { query: { limit: '5', cursor: 'l-9' } },
+    says: [
+      'ID   NAME       STATE    PASSES  TOKENS     COST  MODEL     CREATED',
+      'l-1  fix-login  running       1   12.3k  $0.0421  claude-x  2026-01-02 03:04:05Z',
+    ],
+  },
+  'loop list sends its filters, and says of how many it shows some': {
+    argv: ['loop', 'list', '--is', 'running,paused', '--agent', 'pi', '--q', 'shop'],
+    answers: { 'GET /api/loops': { ...page(loop), total: 7 } },
+    asks: { query: { limit: '20', state: 'running,paused', agent: 'pi', q: 'shop' } },
     says: [
       'ID   NAME       STATE    PASSES  TOKENS     COST  MODEL     CREATED',
       'l-1  fix-login  running       1   12.3k  $0.0421  claude-x  2026-01-02 03:04:05Z',
@@ -98,6 +108,20 @@ const cases: Record<string, Case> = {
     says: ['lint ✓', '  fine', '', 'test ✗', '  1 failed', '', 'last message', '  Not yet.'],
     json: pass,
     code: 1,
+  },
+  'loop pause says after which pass the loop rests': {
+    argv: ['loop', 'pause', 'l-1'],
+    answers: {
+      'POST /api/loops/l-1/pause': {
+        ...{ ...loop, isHeld: true, pass: { pass: 2, phase: 'agent', startedAt: at } },
+      },
+    },
+    says: ['fix-login: rests after pass 2'],
+  },
+  'loop resume says how the loop stands': {
+    argv: ['loop', 'resume', 'l-1'],
+    answers: { 'POST /api/loops/l-1/resume': { ...loop, state: 'queued' } },
+    says: ['fix-login: queued'],
   },
   'loop cancel says how the loop stands': {
     argv: ['loop', 'cancel', 'l-1'],
@@ -194,6 +218,12 @@ const cases: Record<string, Case> = {
       'claude  anthropic  a, b    https://api.example.com  -',
     ],
   },
+  'provider set changes what is named, and nothing else': {
+    argv: ['provider', 'set', 'claude', '--models', 'a, b', '--no-allow-private'],
+    answers: { 'PUT /api/providers/claude': wholeProvider },
+    asks: { body: { models: ['a', 'b'], allowPrivate: false } },
+    says: ['Changed claude at https://api.example.com.'],
+  },
   'provider test says what the provider answered': {
     argv: ['provider', 'test', 'claude'],
     answers: {
@@ -260,7 +290,7 @@ const cases: Record<string, Case> = {
       'since    2026-01-02 03:04:05Z',
       'url      http://a',
       'proxy    http://b',
-      'roles    auth up  spool down',
+      'roles    auth up  spool down  database up',
     ],
     code: 1,
   },

@@ -6,8 +6,12 @@ const codes = {
   /** A file named on the command line can't be read. */
   'cli/file': { exit: 2, isPassing: false },
   'cli/loop-file': { exit: 2, isPassing: false },
+  /** The terminal can't do what the command needs. */
+  'cli/terminal': { exit: 2, isPassing: false },
   /** The loop has no agent at work to attach to. */
   'cli/no-agent': { exit: 1, isPassing: false },
+  /** No pass of the loop was recorded. */
+  'cli/no-recording': { exit: 1, isPassing: false },
   'cli/no-instance': { exit: 1, isPassing: true },
   'cli/unreachable': { exit: 1, isPassing: true },
   /** A stream broke off before its end. */

@@ -18,8 +18,12 @@ export function toEventLines(event: LoopEvent, isRehearsal: boolean, colours: Co
       return []
     case 'pass':
       return [words(...passWords(event.pass, colours), ...mark)]
-    case 'paused':
-      return [words(colours.yellow('paused'), `until ${toTimeText(event.until)}: ${event.reason}`)]
+    case 'paused': {
+      const until = event.until === null ? '' : `until ${toTimeText(event.until)}: `
+      return [words(colours.yellow('paused'), until + event.reason)]
+    }
+    case 'resumed':
+      return [words(colours.green('resumed'), event.reason)]
     case 'ended':
       return endLines(event, mark, colours)
   }

@@ -17,13 +17,6 @@ const Instance = z.object({
 export type Instance = z.infer<typeof Instance>
 export type Access = { url: URL; token: Secret }
 
-type Surroundings = { isRoot: boolean; xdgStateHome: string | undefined; home: string }
-
-export function defaultStateFolder({ isRoot, xdgStateHome, home }: Surroundings): string {
-  if (isRoot) return '/var/lib/treadle'
-  return join(xdgStateHome || join(home, '.local/state'), 'treadle')
-}
-
 export type Place =
   | { kind: 'state'; folder: string }
   | { kind: 'remote'; url: string; keyFile: string }

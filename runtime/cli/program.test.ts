@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { commands } from './commands/index.ts'
-import { defaultStateFolder } from './instance.ts'
+import { defaultStateFolder } from './state-folder.ts'
 import { answer, loop, run, startInstance, type TestInstance, writeInstance } from './testing.ts'
 
 describe('program', () => {
@@ -56,6 +56,45 @@ describe('program', () => {
       assert.equal(code, 2)
       assert.match(stderr, says)
       assert.equal(stdout, '')
+    })
+  }
+
+  test('treadle alone says what runs, and what one may do next', async () => {
+    instance.routes['GET /api/status'] = { version: '1.2.3', url: 'http://127.0.0.1:7400' }
+    instance.routes['GET /api/loops'] = { items: [loop], cursor: null, total: 3 }
+    const { code, stdout } = await run(instance.folder, [])
+    assert.equal(code, 0)
+    assert.match(stdout, /Treadle 1\.2\.3 at http:\/\/127\.0\.0\.1:7400\n3 at work/)
+    assert.match(stdout, /l-1 +running +fix-login[\s\S]*treadle loop watch/)
+    const json = await run('/x', ['--json', '--state', instance.folder])
+    assert.equal(JSON.parse(json.stdout).counts.going, 3)
+  })
+
+  test('treadle alone says how to start one where none runs', async () => {
+    const { code, stdout } = await run('/nowhere', [])
+    assert.equal(code, 0)
+    assert.match(stdout, /No Treadle runs here: .*npm start[\s\S]*treadle doctor/)
+  })
+
+  test('help before a command is its help', async () => {
+    const { stdout } = await run(instance.folder, ['loop', 'run', '--help'])
+    const help = await run(instance.folder, ['help', 'loop', 'run'])
+    assert.equal(help.code, 0)
+    assert.equal(help.stdout, stdout)
+    const group = await run(instance.folder, ['help', 'provider'])
+    assert.match(group.stdout, /\$ treadle provider add/)
+  })
+
+  for (const [argv, nearest] of [
+    [['lop', 'run'], /Did you mean loop\?/],
+    [['loop', 'rum'], /Did you mean run\?/],
+    [['attach', 'x'], /Did you mean treadle loop attach, treadle sandbox attach\?/],
+    [['loop', 'list', '--limt', '3'], /Did you mean --limit\?/],
+  ] as const) {
+    test(`${argv.join(' ')} is told the nearest that there is`, async () => {
+      const { code, stderr } = await run(instance.folder, [...argv])
+      assert.equal(code, 2)
+      assert.match(stderr, nearest)
     })
   }
 

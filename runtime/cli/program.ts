@@ -9,9 +9,11 @@ import { Failure, failure } from './errors.ts'
 import { findAccess, type Place } from './instance.ts'
 import { createOutput } from './output.ts'
 
-export type Surroundings = Pick<Context, 'stdin' | 'stdout' | 'stateFolder' | 'interrupted'> & {
+export type Surroundings = Pick<
+  Context,
+  'stdin' | 'stdout' | 'terminal' | 'stateFolder' | 'interrupted'
+> & {
   stderr: Context['stdout']
-  hasColours: boolean
 }
 type GlobalOptions = { json?: boolean; state?: string; url?: string; keyFile?: string }
 
@@ -24,7 +26,7 @@ export async function runProgram(argv: string[], around: Surroundings): Promise<
     exitCode = (await command.run(context, args, options)) ?? 0
   })
   try {
-    await program.parseAsync(argv, { from: 'user' })
+    await program.parseAsync(toFull(argv), { from: 'user' })
     return exitCode
   } catch (error) {
     if (around.interrupted.aborted) return Number(around.interrupted.reason)
@@ -35,6 +37,19 @@ export async function runProgram(argv: string[], around: Surroundings): Promise<
   }
 }
 
+/** `treadle help loop run` is `treadle loop run --help`, and `treadle` alone its first screen. */
+function toFull(argv: string[]): string[] {
+  if (argv[0] === 'help') return [...argv.slice(1), '--help']
+  return isBare(argv) ? [...argv, 'home'] : argv
+}
+
+function isBare(argv: readonly string[]): boolean {
+  const [option, value, ...rest] = argv
+  if (option === undefined) return true
+  if (option === '--json') return isBare(argv.slice(1))
+  return /^--(state|url|key-file)$/.test(option) && value !== undefined && isBare(rest)
+}
+
 type Runner = (
   command: SubCommand,
   context: Context,
@@ -42,7 +57,8 @@ type Runner = (
   options: object,
 ) => Promise<void>
 
-function createProgram(around: Surroundings, run: Runner): Command {
+/** Every command with its options, not run. */
+export function createProgram(around: Surroundings, run: Runner): Command {
   const program = withGlobals(new Command('treadle'), around)
     .description(summary)
     .version(readVersion(), '--version')
@@ -52,13 +68,14 @@ function createProgram(around: Surroundings, run: Runner): Command {
     .configureOutput({
       writeOut: (text) => around.stdout.write(text),
       writeErr: (text) => around.stderr.write(text),
+      outputError: (text, write) => write(text + toSuggestion(text)),
     })
     .addHelpText('after', toExamplesText(examples))
   const parents = new Map(
-    Object.entries(groups).map(([noun, about]) => [
-      noun,
-      program.command(noun).description(about).enablePositionalOptions(),
-    ]),
+    Object.entries(groups).map(([noun, about]) => {
+      const group = program.command(noun).description(about).enablePositionalOptions()
+      return [noun, group.addHelpText('after', toExamplesText(examplesOf(noun)))]
+    }),
   )
   for (const command of commands) {
     const [noun, verb] = command.name.split(' ')
@@ -75,6 +92,22 @@ const summary =
 function readVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { version: string }).version
+}
+
+/** One of each of its first commands. */
+const examplesOf = (noun: string) =>
+  commands
+    .filter(({ name }) => name.startsWith(`${noun} `))
+    .map(({ examples }) => examples[0]!)
+    .slice(0, 3)
+
+/** For a verb without its noun: the nearest word is not what was meant. */
+function toSuggestion(error: string): string {
+  const [, word] = /^error: unknown command '(.+)'\n$/.exec(error) ?? []
+  const meant = commands
+    .filter(({ name }) => name.endsWith(` ${word}`))
+    .map(({ name }) => `treadle ${name}`)
+  return meant.length === 0 ? '' : `(Did you mean ${meant.join(', ')}?)\n`
 }
 
 const examples = [
@@ -104,10 +137,26 @@ function addAction(
   made.action(async () => {
     const given = Object.entries(made.opts()).filter(([name]) => !ownOptions.has(name))
     const globals: GlobalOptions = { ...program.opts(), ...Object.fromEntries(given) }
-    await using connections = new AsyncDisposableStack()
-    const context = createContext(around, globals, (client) => connections.use(client))
+    await using connections = createConnections()
+    const context = createContext(around, globals, connections.own)
     await run(command, context, made.processedArgs.flat() as string[], made.opts())
   })
+}
+
+/** Ends what a command leaves open. What it closes itself is forgotten: a command may run for days. */
+function createConnections() {
+  const open = new Set<Client>()
+  const close = (client: Client) =>
+    open.delete(client) ? client[Symbol.asyncDispose]() : undefined
+  return {
+    own(client: Client): Client {
+      open.add(client)
+      return { ...client, [Symbol.asyncDispose]: async () => close(client) }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...open].map(close))
+    },
+  }
 }
 
 function createContext(
@@ -115,20 +164,21 @@ function createContext(
   globals: GlobalOptions,
   own: (client: Client) => Client,
 ): Context {
-  const { stdin, stdout, interrupted } = around
+  const { stdin, stdout, terminal, interrupted } = around
   const stateFolder = globals.state ?? around.stateFolder
   return {
     out: createOutput(around, globals.json === true, toLook(around)),
     stdin,
     stdout,
+    terminal,
     stateFolder,
     interrupted,
     connect: async () => own(createClient(findAccess(toPlace(globals, stateFolder)), interrupted)),
   }
 }
 
-const toLook = ({ stdout, hasColours }: Surroundings) => ({
-  colours: createColours(hasColours),
+const toLook = ({ stdout, terminal }: Surroundings) => ({
+  colours: createColours(terminal.hasColours),
   widthMax: stdout.columns ?? Number.POSITIVE_INFINITY,
 })
 

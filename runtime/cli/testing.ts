@@ -80,7 +80,7 @@ export async function run(folder: string, argv: string[], options: RunOptions = 
     stdin: new PassThrough(),
     stdout,
     stderr,
-    hasColours,
+    terminal: { term: 'xterm', isUnicode: true, hasColours },
     stateFolder: folder,
     interrupted,
   }
@@ -126,6 +126,15 @@ export const loop: Loop = {
   createdAt: at,
   startedAt: at,
   endedAt: null,
+  repository: '/srv/app',
+  ref: 'HEAD',
+  agent: 'builtin',
+  model: 'claude-x',
+  caps: { iterations: 20, time: 7_200_000, idle: 600_000 },
+  isHeld: false,
+  pass: null,
+  openItems: null,
+  base: null,
 }
 
 export const pass: Pass = {
@@ -151,6 +160,11 @@ export const pass: Pass = {
   reason: 'a gate is red',
   startedAt: at,
   endedAt: at,
+  plan: null,
+  agentMs: null,
+  gatesMs: null,
+  hasRecording: false,
+  changes: null,
 }
 
 const head = { at, loop: 'l-1', name: 'fix-login' }

@@ -1,6 +1,10 @@
 // Every sub-command there is, in the order in which help shows them.
 import type { SubCommand } from '../command.ts'
+import { agentList } from './agent-list.ts'
+import { agentTest } from './agent-test.ts'
+import { completion } from './completion.ts'
 import { doctor } from './doctor.ts'
+import { home } from './home.ts'
 import { keyCreate } from './key-create.ts'
 import { keyList } from './key-list.ts'
 import { keyRevoke } from './key-revoke.ts'
@@ -9,17 +13,25 @@ import { loopAttach } from './loop-attach.ts'
 import { loopCancel } from './loop-cancel.ts'
 import { loopList } from './loop-list.ts'
 import { loopLogs } from './loop-logs.ts'
+import { loopNew } from './loop-new.ts'
+import { loopPause } from './loop-pause.ts'
+import { loopReplay } from './loop-replay.ts'
+import { loopResume } from './loop-resume.ts'
 import { loopRetry } from './loop-retry.ts'
 import { loopRun } from './loop-run.ts'
 import { loopShow } from './loop-show.ts'
+import { loopWatch } from './loop-watch.ts'
 import { providerAdd } from './provider-add.ts'
 import { providerList } from './provider-list.ts'
 import { providerRemove } from './provider-remove.ts'
+import { providerRotate } from './provider-rotate.ts'
+import { providerSet } from './provider-set.ts'
 import { providerTest } from './provider-test.ts'
 import { sandboxAttach } from './sandbox-attach.ts'
 import { sandboxDelete } from './sandbox-delete.ts'
 import { sandboxExec } from './sandbox-exec.ts'
 import { sandboxList } from './sandbox-list.ts'
+import { sandboxRecord } from './sandbox-record.ts'
 import { status } from './status.ts'
 import { threadList } from './thread-list.ts'
 import { threadSearch } from './thread-search.ts'
@@ -28,6 +40,7 @@ import { usage } from './usage.ts'
 
 export const groups = {
   loop: 'Run agent loops and look at them.',
+  agent: 'See which agents there are, and prove one on this machine.',
   sandbox: 'Look into the sandboxes that loops run in.',
   thread: 'Read and search what was said to models.',
   provider: 'Keep the keys of model providers.',
@@ -35,15 +48,24 @@ export const groups = {
 } as const
 
 export const commands: readonly SubCommand[] = [
+  home,
   loopRun,
+  loopNew,
   loopList,
   loopShow,
+  loopWatch,
   loopLogs,
   loopAttach,
+  loopReplay,
+  loopPause,
+  loopResume,
   loopCancel,
   loopRetry,
+  agentList,
+  agentTest,
   sandboxList,
   sandboxAttach,
+  sandboxRecord,
   sandboxExec,
   sandboxDelete,
   threadList,
@@ -52,6 +74,8 @@ export const commands: readonly SubCommand[] = [
   providerAdd,
   providerList,
   providerTest,
+  providerRotate,
+  providerSet,
   providerRemove,
   keyCreate,
   keyList,
@@ -60,4 +84,5 @@ export const commands: readonly SubCommand[] = [
   loginLink,
   status,
   doctor,
+  completion,
 ]

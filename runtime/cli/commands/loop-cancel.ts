@@ -1,5 +1,6 @@
 import type { Loop } from '../../spool/api.ts'
-import { type SubCommand, segment } from '../command.ts'
+import type { SubCommand } from '../command.ts'
+import { loopPath } from '../loop-id.ts'
 
 export const loopCancel: SubCommand = {
   name: 'loop cancel',
@@ -9,7 +10,9 @@ export const loopCancel: SubCommand = {
   examples: [['loop cancel 7f3a', 'it ends as cancelled, exit code 23']],
   async run({ connect, out }, [id]) {
     const client = await connect()
-    const loop = await client.json<Loop>(`/api/loops/${segment(id!)}/cancel`, { method: 'POST' })
+    const loop = await client.json<Loop>(`${await loopPath(client, id!)}/cancel`, {
+      method: 'POST',
+    })
     out.show(loop, ({ name, state, ending }) => [`${name}: ${ending ?? `${state}, ending`}`])
     return 0
   },

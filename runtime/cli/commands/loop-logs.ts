@@ -1,4 +1,5 @@
-import { pathOf, type SubCommand, segment, toCount } from '../command.ts'
+import { pathOf, type SubCommand, toCount } from '../command.ts'
+import { loopPath } from '../loop-id.ts'
 import { printOutput } from '../raw.ts'
 
 export const loopLogs: SubCommand<{ pass?: string; raw?: boolean }> = {
@@ -18,7 +19,7 @@ export const loopLogs: SubCommand<{ pass?: string; raw?: boolean }> = {
   async run(context, [id], { pass, raw }) {
     const number = pass === undefined ? undefined : toCount('--pass', pass)
     const client = await context.connect()
-    const path = pathOf(`/api/loops/${segment(id!)}/output`, { pass: number })
+    const path = pathOf(`${await loopPath(client, id!)}/output`, { pass: number })
     printOutput(await client.bytes(path), raw === true, context)
     return 0
   },

@@ -1,5 +1,6 @@
 import type { Loop } from '../../spool/api.ts'
-import { type SubCommand, segment } from '../command.ts'
+import type { SubCommand } from '../command.ts'
+import { loopPath } from '../loop-id.ts'
 
 export const loopRetry: SubCommand = {
   name: 'loop retry',
@@ -9,7 +10,7 @@ export const loopRetry: SubCommand = {
   examples: [['loop retry 7f3a', 'print the id of the new loop']],
   async run({ connect, out }, [id]) {
     const client = await connect()
-    const loop = await client.json<Loop>(`/api/loops/${segment(id!)}/retry`, { method: 'POST' })
+    const loop = await client.json<Loop>(`${await loopPath(client, id!)}/retry`, { method: 'POST' })
     out.show(loop, (made) => [made.id])
     out.note(`It runs. Watch it: treadle loop show ${loop.id} --follow`)
     return 0

@@ -1,9 +1,10 @@
 import { toUsdText } from '#kernel/units.ts'
 import type { Agent, Loop, Pass } from '../../spool/api.ts'
-import { type SubCommand, segment } from '../command.ts'
+import type { SubCommand } from '../command.ts'
 import { failure } from '../errors.ts'
 import { shortSha, toGateMark, toGateText, toSpanText, toTokensText } from '../event-text.ts'
 import { indent, toFields } from '../fields.ts'
+import { loopPath } from '../loop-id.ts'
 import type { Look, Output } from '../output.ts'
 import { toOneLine } from '../printable.ts'
 import { type Column, toTable } from '../table.ts'
@@ -25,7 +26,7 @@ export const loopShow: SubCommand<{ follow?: boolean; pass?: string }> = {
       .option('--pass <number>', 'one pass with its gates’ output'),
   async run(context, [id], { follow, pass: number }) {
     const client = await context.connect()
-    const path = `/api/loops/${segment(id!)}`
+    const path = await loopPath(client, id!)
     const loop = await client.json<Loop>(path)
     if (follow) return await watchLoop(loop, context)
     const passes = await client.json<Pass[]>(`${path}/passes`)
@@ -56,7 +57,7 @@ const toLoopLines = (loop: Loop, look: Look) =>
     {
       loop: loop.id,
       name: loop.name + (loop.isRehearsal ? ' (rehearsal)' : ''),
-      state: loop.ending ?? loop.state,
+      state: loop.ending ?? toStateText(loop),
       why: loop.reason,
       repository: `${loop.spec.repository} at ${loop.spec.ref}`,
       agent: `${toAgentText(loop.spec.agent)} with ${loop.spec.model}`,
@@ -68,6 +69,9 @@ const toLoopLines = (loop: Loop, look: Look) =>
     },
     look,
   )
+
+const toStateText = ({ state, isHeld, pass }: Loop) =>
+  isHeld && pass ? `${state}, paused after pass ${pass.pass}` : state
 
 const toAgentText = (agent: Agent) => (typeof agent === 'string' ? agent : agent.command.join(' '))
 

@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import type { NewProviderInput, Provider } from '../../proxy/api.ts'
+import type { NewProviderInput, Provider, ProviderKind } from '../../proxy/api.ts'
 import type { SubCommand } from '../command.ts'
 import { readSecret } from '../instance.ts'
 
@@ -22,6 +22,7 @@ export const providerAdd: SubCommand<Options> = {
       'provider add claude --kind anthropic --key-file ~/claude.key --models claude-sonnet-4-5',
       'a vendor',
     ],
+    ['provider add google --kind gemini --key-file k --models gemini-2.5-pro', 'Google’s Gemini'],
     [
       'provider add local --kind openai --base-url http://127.0.0.1:8000 --allow-private --key-file k --models qwen',
       'a server of your own',
@@ -30,12 +31,10 @@ export const providerAdd: SubCommand<Options> = {
   options: (command) =>
     command
       .addOption(
-        new Option('--kind <kind>', 'which wire it speaks')
-          .choices(['anthropic', 'openai'])
-          .makeOptionMandatory(),
+        new Option('--kind <kind>', 'which wire it speaks').choices(kinds).makeOptionMandatory(),
       )
       .requiredOption('--key-file <file>', 'file that holds the key, and nothing else')
-      .option('--base-url <url>', 'address before /v1, where it is not the vendor’s')
+      .option('--base-url <url>', 'address before /v1 or /v1beta, where it is not the vendor’s')
       .option('--allow-private', 'let the address be private, loopback or link-local')
       .option('--models <names>', 'models that go to this provider, with commas between'),
   async run({ connect, out }, [name], { kind, keyFile, baseUrl, allowPrivate, models }) {
@@ -46,10 +45,7 @@ export const providerAdd: SubCommand<Options> = {
       key: key.reveal(),
       ...(baseUrl !== undefined && { baseUrl }),
       allowPrivate: allowPrivate === true,
-      models: (models ?? '')
-        .split(',')
-        .map((model) => model.trim())
-        .filter(Boolean),
+      models: toModels(models ?? ''),
     }
     const client = await connect()
     const made = await client.json<Provider>('/api/providers', { method: 'POST', json })
@@ -58,3 +54,12 @@ export const providerAdd: SubCommand<Options> = {
     return 0
   },
 }
+
+// Named here, for a command takes of a role its wire types alone.
+const kinds: readonly ProviderKind[] = ['anthropic', 'openai', 'gemini']
+
+export const toModels = (text: string): string[] =>
+  text
+    .split(',')
+    .map((model) => model.trim())
+    .filter(Boolean)

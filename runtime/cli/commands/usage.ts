@@ -1,28 +1,84 @@
+import type { Command } from 'commander'
 import { toUsdText } from '#kernel/units.ts'
-import type { UsageRow } from '../../proxy/api.ts'
-import { pathOf, type SubCommand } from '../command.ts'
+import type { Call, UsageRow } from '../../proxy/api.ts'
+import type { Page } from '../../spool/api.ts'
+import { callColumns, callCsvColumns } from '../call-rows.ts'
+import { type Context, pathOf, type SubCommand } from '../command.ts'
+import { type CsvColumn, toCsv, toUsdNumber } from '../csv.ts'
+import { failure } from '../errors.ts'
 import { toCountText } from '../event-text.ts'
 import type { Look } from '../output.ts'
 import { type Column, toTable } from '../table.ts'
 
-export const usage: SubCommand<{ days: string; loop?: string }> = {
+type Options = {
+  days?: string
+  loop?: string
+  csv?: boolean
+  calls?: boolean
+  pass?: string
+  sandbox?: string
+  model?: string
+  limit?: string
+  cursor?: string
+}
+
+export const usage: SubCommand<Options> = {
   name: 'usage',
-  summary: 'Say what models cost, by day, model and loop.',
-  details: '~ marks a cost that is partly estimated, ≥ one that holds calls without a known price.',
+  summary: 'Say what models cost, by day, model and loop, or call by call.',
+  details:
+    '~ marks a cost that is partly estimated, ≥ one that holds calls without a known price. --pass, --sandbox, --model, --limit and --cursor belong to --calls.',
   examples: [
     ['usage', 'the last seven days'],
     ['usage --days 30 --loop 7f3a --json', 'one loop, in whole nano-dollars and tokens'],
+    ['usage --days 90 --csv > usage.csv', 'for a spreadsheet'],
+    ['usage --calls --loop 7f3a', "a loop's calls, the newest first"],
   ],
-  options: (command) =>
+  options: (command: Command) =>
     command
-      .option('--days <count>', 'how many days back', '7')
-      .option('--loop <id>', 'only what a loop used'),
-  async run({ connect, out }, _, { days, loop }) {
-    const client = await connect()
-    const rows = await client.json<UsageRow[]>(pathOf('/api/usage', { days, loop }))
-    out.show(rows, (shown, look) => (shown.length === 0 ? [empty] : toLines(shown, look)))
+      .option('--days <count>', 'how many days back; 7 unless said')
+      .option('--loop <id>', 'only what a loop used')
+      .option('--csv', 'as comma-separated values')
+      .option('--calls', 'a line a call')
+      .option('--pass <number>', 'only calls of this pass')
+      .option('--sandbox <id>', 'only calls from this sandbox')
+      .option('--model <name>', 'only calls of this model')
+      .option('--limit <count>', 'how many calls at most; 100 unless said')
+      .option('--cursor <cursor>', 'go on where an earlier answer ended'),
+  async run(context, _, options) {
+    assertFitting(context, options)
+    if (options.calls) await showCalls(context, options)
+    else await showSums(context, options)
     return 0
   },
+}
+
+const ofCalls = ['pass', 'sandbox', 'model', 'limit', 'cursor'] as const
+
+function assertFitting({ out }: Context, options: Options): void {
+  if (options.csv && out.isJson)
+    throw failure('cli/usage', 'Ask for --csv or --json, not for both.')
+  if (options.calls && options.days !== undefined)
+    throw failure('cli/usage', '--days is for sums. Of --calls the newest come first: --limit.')
+  const stray = ofCalls.find((name) => options[name] !== undefined)
+  if (!options.calls && stray) throw failure('cli/usage', `--${stray} wants --calls with it.`)
+}
+
+async function showSums({ connect, out }: Context, { days = '7', loop, csv }: Options) {
+  const client = await connect()
+  const rows = await client.json<UsageRow[]>(pathOf('/api/usage', { days, loop }))
+  const toText = (shown: readonly UsageRow[], look: Look) =>
+    shown.length === 0 ? [empty] : toLines(shown, look)
+  out.show(rows, (shown, look) => (csv ? toCsv(shown, csvColumns) : toText(shown, look)))
+}
+
+async function showCalls({ connect, out }: Context, options: Options) {
+  const { loop, pass, sandbox, model, limit = '100', cursor, csv } = options
+  const client = await connect()
+  const query = { loop, pass, sandbox, model, limit, cursor }
+  const page = await client.json<Page<Call>>(pathOf('/api/calls', query))
+  if (!csv) return out.page(page, callColumns, empty)
+  out.show(page, ({ items }) => toCsv(items, callCsvColumns))
+  out.more(page)
 }
 
 const empty = 'Nothing used in this time. A loop calls models: treadle loop run loop.yaml'
@@ -45,4 +101,20 @@ const columns: Column<UsageRow>[] = [
   { title: 'CACHED', of: (row) => toCountText(row.usage.cachedTokens), align: 'right' },
   { title: 'OUT', of: (row) => toCountText(row.usage.outputTokens), align: 'right' },
   { title: 'COST', of: toCostText, align: 'right' },
+]
+
+const csvColumns: CsvColumn<UsageRow>[] = [
+  ['day', ({ day }) => day],
+  ['provider', ({ provider }) => provider],
+  ['model', ({ model }) => model],
+  ['loop', ({ loop }) => loop],
+  ['rehearsal', ({ isRehearsal }) => String(isRehearsal)],
+  ['calls', ({ calls }) => calls],
+  ['input_tokens', (row) => row.usage.inputTokens],
+  ['cached_tokens', (row) => row.usage.cachedTokens],
+  ['cache_write_tokens', (row) => row.usage.cacheWriteTokens],
+  ['output_tokens', (row) => row.usage.outputTokens],
+  ['cost_usd', ({ costNanoUsd }) => toUsdNumber(costNanoUsd)],
+  ['unpriced_calls', ({ unpricedCalls }) => unpricedCalls],
+  ['estimated_calls', ({ estimatedCalls }) => estimatedCalls],
 ]
