@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -25,10 +25,21 @@ describe('__complete', () => {
   })
 
   /** In a shell that says what it used of the processor: the shell's own share is next to nothing. */
-  const ask = async (...words: string[]) => {
+  const ask = async (...given: [Record<string, string>, ...string[]] | string[]) => {
+    const [first, ...rest] = given
+    const [own, words] = typeof first === 'object' ? [first, rest] : [{}, given]
     const script = '"$@"; code=$?; times >&2; exit $code'
-    const argv = ['-c', script, 'ask', process.execPath, bin, '__complete', '--words', ...words]
-    const child = spawn('bash', argv, { env: { ...process.env, XDG_CACHE_HOME: caches } })
+    const argv = [
+      '-c',
+      script,
+      'ask',
+      process.execPath,
+      bin,
+      '__complete',
+      '--words',
+      ...(words as string[]),
+    ]
+    const child = spawn('bash', argv, { env: { ...process.env, XDG_CACHE_HOME: caches, ...own } })
     const said = Promise.all([text(child.stdout), text(child.stderr)])
     const [code] = await once(child, 'exit')
     const [stdout, stderr] = await said
@@ -93,6 +104,25 @@ describe('__complete', () => {
     const { code, stdout, complaints } = await ask('--state', damaged.folder, 'key', 'revoke', '')
     assert.deepEqual({ code, stdout, complaints }, { code: 0, stdout: ':values\n', complaints: '' })
   })
+
+  for (const [title, path] of [
+    ['can’t be made', '/proc/none'],
+    ['others may write to', tmpdir()],
+  ] as const) {
+    test(`a cache folder that ${title} is done without`, async () => {
+      const mine = title === 'can’t be made' ? path : mkdtempSync(join(path, 'treadle-open-'))
+      if (mine !== path) {
+        mkdirSync(join(mine, 'treadle'))
+        chmodSync(join(mine, 'treadle'), 0o777)
+      }
+      const { code, stdout, complaints } = await ask({ XDG_CACHE_HOME: mine }, 'loop', 'ru')
+      assert.deepEqual({ code, complaints }, { code: 0, complaints: '' })
+      assert.match(stdout, /run/)
+      if (mine === path) return
+      assert.deepEqual(readdirSync(join(mine, 'treadle')), [])
+      rmSync(mine, { recursive: true })
+    })
+  }
 
   test('completion prints the script of a shell, and of no other word', async () => {
     const { stdout } = await run(instance.folder, ['completion', 'bash'])

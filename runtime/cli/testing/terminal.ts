@@ -48,7 +48,9 @@ export function startTerminal(
     })
   })
   screen.onData((answer) => pty.write(answer)) // Shells ask the terminal what it is.
-  const exit = new Promise<number>((ended) => pty.onExit(({ exitCode }) => ended(exitCode)))
+  const exit = new Promise<number>((ended) =>
+    pty.onExit(({ exitCode }) => screen.write('', () => ended(exitCode))),
+  )
   const readRows = () => {
     const { active } = screen.buffer
     return Array.from({ length: screen.rows }, (_, row) =>
