@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { git, makeRepository, type Repository, startPod, type TestPod } from './testing.ts'
+import { git, makeRepository, type Repository, startPod, type TestPod, until } from './testing.ts'
 
 describe('a checkout', () => {
   let pod: TestPod
@@ -29,8 +29,12 @@ describe('a checkout', () => {
   })
 
   test('leaves no other file behind', async () => {
+    // The daemon makes its next pipe behind one's back, in a folder that is there for a moment.
+    const isAtRest = () => !readdirSync(pod.folder).some((name) => name.startsWith('pod-'))
+    await until(isAtRest)
     const beforeIt = readdirSync(pod.folder)
     await checkOut(base.sha, base.bundle)
+    await until(isAtRest)
     assert.deepEqual(readdirSync(pod.folder), beforeIt)
   })
 
