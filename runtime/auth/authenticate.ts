@@ -14,6 +14,7 @@ import type { Sessions } from './sessions.ts'
 const owner: Caller = {
   claims: { kind: 'user', sub: firstUser, org: firstOrg, role: 'owner', channel: 'owner-token' },
   session: null,
+  key: null,
 }
 
 /** Throws `auth/absent` without a credential, and one and the same `auth/refused` for whatever is wrong with it. */
@@ -39,16 +40,11 @@ export function createAuthenticate(credentials: Credentials): Authenticate {
     const hash = hashOf(text)
     denials.admit(addressOf(request), hash)
     const caller =
-      kind === 'key' ? await useKey(keys, text) : await sessions.find(hash, isDirect(request))
+      kind === 'key' ? await keys.use(text) : await sessions.find(hash, isDirect(request))
     if (!caller) throw fault('auth/refused')
     denials.prove(hash)
     return caller
   }
-}
-
-async function useKey(keys: Keys, text: string): Promise<Caller | undefined> {
-  const claims = await keys.use(text)
-  return claims && { claims, session: null }
 }
 
 type Credential = { kind: 'owner-token' | 'key' | 'session'; text: string }

@@ -82,11 +82,12 @@ export function createForward({ sign, urls, lines, streamSilentMs }: Deps): Forw
     return { target: url.href, headers: { authorization: `Bearer ${token}` } }
   }
 
-  const holdUntilClosed = ({ session }: Caller, line: Writable) => {
-    if (session)
+  const holdUntilClosed = ({ session, key }: Caller, line: Writable) => {
+    const holder = session ?? key
+    if (holder && !line.destroyed)
       line.once(
         'close',
-        lines.hold(session, () => line.destroy()),
+        lines.hold(holder, () => line.destroy()),
       )
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { DatabasePool } from 'slonik'
 import type { UserClaims } from '#kernel/tokens.ts'
 import type { Key, KeyCheck, MadeKey, NewKey } from './api.ts'
+import type { Caller } from './caller.ts'
 import { fault } from './errors.ts'
 import { hashOf, newSecretText } from './secret-text.ts'
 import { insertEvent } from './sql/access-log.ts'
@@ -29,14 +30,19 @@ export type Keys = {
   find(org: string, id: string): Promise<Key>
   revoke(claims: UserClaims, id: string): Promise<Key>
   /** Whose key it is, while it is live. Its use is noted and written down later, many at once. */
-  use(key: string): Promise<UserClaims | undefined>
+  use(key: string): Promise<Caller | undefined>
   checks(): Promise<KeyCheck[]>
   writeUses(): Promise<void>
 }
 
 const dayMs = 86_400_000
 
-export function createKeys(db: DatabasePool, now: () => Date): Keys {
+/** @param onRevoked Told of each key that is good no more. */
+export function createKeys(
+  db: DatabasePool,
+  now: () => Date,
+  onRevoked: (id: string) => void,
+): Keys {
   const uses = new Map<string, Date>() // Of live keys alone, so bounded by their number.
   return {
     create: (claims, wanted) =>
@@ -63,18 +69,21 @@ export function createKeys(db: DatabasePool, now: () => Date): Keys {
       if (!row) throw fault('auth/key-absent', { detail: id })
       return toKey(row)
     },
-    revoke: ({ org, sub: user, channel }, id) =>
-      db.transaction(async (transaction) => {
-        const row = await transaction.one(revokeKey(id, now()))
+    async revoke({ org, sub: user, channel }, id) {
+      const row = await db.transaction(async (transaction) => {
         const event = { event: 'key-revoked', org, user, channel, subject: id } as const
         await transaction.query(insertEvent(now(), event))
-        return toKey(row)
-      }),
+        return transaction.one(revokeKey(id, now()))
+      })
+      onRevoked(id)
+      return toKey(row)
+    },
     async use(key) {
       const row = keyPattern.test(key) ? await db.maybeOne(findHolder(hashOf(key), now())) : null
       if (!row) return undefined
       uses.set(row.id, now())
-      return { kind: 'user', sub: row.user_id, org: row.org, role: row.role, channel: 'key' }
+      const { id, user_id: sub, org, role } = row
+      return { claims: { kind: 'user', sub, org, role, channel: 'key' }, session: null, key: id }
     },
     checks: async () =>
       (await db.any(listChecks(now()))).map(({ id, hash, org, user_id: user, expires_at }) => {

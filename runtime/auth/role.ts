@@ -52,7 +52,7 @@ export async function startAuth(config: AuthConfig, deps: AuthDeps): Promise<Aut
   const sessions = createSessions(db, { idleMs, lifeMs: sessionMs, now, onChange })
   const organisations = createOrganisations(db, access, sessions)
   const loginLinks = createLoginLinks(db, { sessions, linkMs, now })
-  const keys = createKeys(db, now)
+  const keys = createKeys(db, now, (id) => lines.cut([id]))
   const gate = createGate(config.publicUrls)
   const isOwnerToken = openOwnerToken(config.ownerTokenFile)
   const authenticate = createAuthenticate({ isOwnerToken, keys, sessions, denials })

@@ -10,7 +10,7 @@ import {
 import type { Access, Resource } from '#kernel/access.ts'
 import { serviceOf, withCaller } from '#kernel/caller.ts'
 import { Fault } from '#kernel/fault.ts'
-import { parse } from '#kernel/parse.ts'
+import { parseStored } from '#kernel/parse.ts'
 import type { Verifier } from '#kernel/tokens.ts'
 import type { NoteDenial } from './access-log.ts'
 import { type KeyList, type Me, NewKey, type Status } from './api.ts'
@@ -89,7 +89,7 @@ const keyRoutes = ({ access, keys }: Deps) =>
   Router({ caseSensitive: true })
     .post('/', json({ limit: bodyMax }), async (request, response) => {
       const claims = userOf(response)
-      const parsed = parse(NewKey, request.body)
+      const parsed = parseStored(NewKey, request.body)
       if (!parsed.ok) throw fault('auth/invalid', { problems: parsed.problems })
       access.assert(claims, 'key:create', keyOf('new', claims.org, claims.sub))
       response.status(201).json(await keys.create(claims, parsed.value))

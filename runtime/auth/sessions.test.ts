@@ -108,6 +108,27 @@ describe('sessions and organisations', () => {
       assert.equal((await door.call('GET', '/api/me', { cookie: cookies[0] })).status, 401)
     })
 
+    test('are not all whose terminals end: those of a revoked key do, and no other key’s', async () => {
+      const made = { ...owner, json: { name: 'ci' } }
+      const { id, key } = await json<MadeKey>(door.call('POST', '/api/keys', made))
+      const other = await json<MadeKey>(door.call('POST', '/api/keys', made))
+      const open = async (authorization: string) => {
+        const url = new URL('/api/sandboxes/a/terminal', door.url)
+        const terminal = new WebSocket(url, { headers: { authorization } })
+        await once(terminal, 'message')
+        return terminal
+      }
+      const terminal = await open(`Bearer ${key}`)
+      const kept = [await open(`Bearer ${other.key}`), await open(`Bearer ${owner.key}`)]
+      const ends = once(terminal, 'close', { signal: AbortSignal.timeout(5_000) })
+      await door.call('DELETE', `/api/keys/${id}`, owner)
+      await ends
+      for (const each of kept) {
+        assert.equal(each.readyState, WebSocket.OPEN)
+        each.terminate()
+      }
+    })
+
     test('have their streams and terminals end with them, and nobody else’s', async () => {
       await using spool = await startEchoPeer(
         'spool',

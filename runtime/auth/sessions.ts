@@ -78,7 +78,7 @@ export function createSessions(db: DatabasePool, more: More): Sessions {
       const isLocalOwner =
         row.is_local_owner && isDirect && org === firstOrg && sub === firstUser && role === 'owner'
       const channel = isLocalOwner ? 'owner-session' : 'session'
-      return { claims: { kind: 'user', sub, org, role, channel }, session: id }
+      return { claims: { kind: 'user', sub, org, role, channel }, session: id, key: null }
     },
     async list({ claims, session }) {
       const rows = await db.any(listSessions(claims.sub, now(), idleSince()))

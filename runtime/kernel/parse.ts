@@ -11,6 +11,28 @@ export function parse<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
   return { ok: false, problems: result.error.issues.flatMap((issue) => toProblems(issue, input)) }
 }
 
+/** The same for what goes to PostgreSQL, whose text takes neither NUL nor half a surrogate pair. */
+export function parseStored<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
+  const parsed = parse(schema, input)
+  if (!parsed.ok) return parsed
+  const problems = findUnstorable(parsed.value, []).map((path) => ({
+    path: toPath(path),
+    message: 'Leave out NUL characters and halves of surrogate pairs.',
+  }))
+  return problems.length > 0 ? { ok: false, problems } : parsed
+}
+
+type Path = readonly PropertyKey[]
+
+/** As deep as a schema lets a value be. */
+function findUnstorable(value: unknown, path: Path): Path[] {
+  if (typeof value === 'string') {
+    return value.includes('\0') || !value.isWellFormed() ? [path] : []
+  }
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) => findUnstorable(inner, [...path, key]))
+}
+
 function toProblems(issue: z.core.$ZodIssue, input: unknown): Problem[] {
   if (issue.code !== 'unrecognized_keys') {
     return [{ path: toPath(issue.path), ...valueAt(input, issue.path), message: issue.message }]

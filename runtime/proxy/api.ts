@@ -13,7 +13,7 @@ const Key = z
   .min(1)
   .max(10_000)
   .regex(/^[\x21-\x7e]+$/, 'The key must be one line of printable characters.')
-const BaseUrl = z.url({ protocol: /^https?$/ })
+const BaseUrl = z.url({ protocol: /^https?$/ }).max(2_000)
 const Models = z.array(z.string().min(1).max(200)).max(500)
 
 export const NewProvider = z.strictObject({

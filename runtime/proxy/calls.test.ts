@@ -73,6 +73,12 @@ describe('the list of calls', () => {
     assert.ok(call!.firstByteMs! >= 0 && Date.parse(call!.endedAt!) >= Date.parse(call!.beganAt))
   })
 
+  test('refuses a question that the database can not hold', async () => {
+    for (const path of ['calls?loop=%00', 'calls?model=a%00', 'usage?loop=%00']) {
+      assert.equal((await stage.admin('GET', `/api/${path}`)).status, 400, path)
+    }
+  })
+
   test('never holds what was said', async () => {
     const { items } = await list('')
     assert.ok(items.length > 0)

@@ -134,6 +134,13 @@ describe('a provider that is changed', () => {
     assert.deepEqual([stage.upstream.seen.length, keysSeen(other)], [1, [newKey]])
   })
 
+  test('an address of a hundred thousand slashes is refused, and holds nobody up', async () => {
+    const began = performance.now()
+    const baseUrl = `https://a.example/${'/'.repeat(100_000)}b`
+    assert.equal((await change({ baseUrl, key: newKey })).status, 400)
+    assert.ok(performance.now() - began < 2_000, `${performance.now() - began} ms`)
+  })
+
   test('the same address, said otherwise, needs no key', async () => {
     assert.equal((await change({ baseUrl: stage.upstream.url.href })).status, 200)
   })

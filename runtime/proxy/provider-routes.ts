@@ -3,7 +3,7 @@ import { json, Router } from 'express'
 import type { DatabasePool } from 'slonik'
 import type { Access } from '#kernel/access.ts'
 import { userOf } from '#kernel/caller.ts'
-import { type Problem, parse } from '#kernel/parse.ts'
+import { type Problem, parseStored } from '#kernel/parse.ts'
 import type { UserClaims } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
 import { NewProvider, ProviderChange } from './api.ts'
@@ -36,7 +36,7 @@ export function providerRoutes(deps: Deps): Router {
   return Router()
     .post('/api/providers', json({ limit: '256kb' }), async (request, response) => {
       const claims = userOf(response)
-      const parsed = parse(NewProvider, request.body)
+      const parsed = parseStored(NewProvider, request.body)
       if (!parsed.ok) throw fault('provider/invalid', { problems: parsed.problems.map(withoutKey) })
       assertProvider(claims, 'create', parsed.value.name)
       response
@@ -52,7 +52,7 @@ export function providerRoutes(deps: Deps): Router {
       const claims = userOf(response)
       const { name } = request.params
       assertProvider(claims, 'create', name)
-      const parsed = parse(ProviderChange, request.body)
+      const parsed = parseStored(ProviderChange, request.body)
       if (!parsed.ok) throw fault('provider/invalid', { problems: parsed.problems.map(withoutKey) })
       response.json(await changeProvider(name, parsed.value, claims.org, deps))
     })

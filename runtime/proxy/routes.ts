@@ -4,7 +4,7 @@ import type { DatabasePool } from 'slonik'
 import { z } from 'zod'
 import type { Access } from '#kernel/access.ts'
 import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
-import { parse } from '#kernel/parse.ts'
+import { parse, parseStored } from '#kernel/parse.ts'
 import type { Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
 import { wiresOf } from './admission.ts'
@@ -49,14 +49,14 @@ export function proxyRoutes(deps: Deps): Router {
     .get('/api/usage', async (request, response) => {
       const claims = userOf(response)
       access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })
-      const parsed = parse(UsageQuestion, { ...request.query })
+      const parsed = parseStored(UsageQuestion, { ...request.query })
       if (!parsed.ok) throw fault('usage/invalid', { problems: parsed.problems })
       response.json(await readUsage(claims.org, parsed.value, deps))
     })
     .get('/api/calls', async (request, response) => {
       const claims = userOf(response)
       access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })
-      const parsed = parse(CallsQuestion, { ...request.query })
+      const parsed = parseStored(CallsQuestion, { ...request.query })
       if (!parsed.ok) throw fault('usage/invalid', { problems: parsed.problems })
       response.json(await readCalls(claims.org, parsed.value, deps))
     })

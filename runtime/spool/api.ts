@@ -197,7 +197,7 @@ export type Pass = {
   sha: string | null
   filesChanged: number
   agentExit: number | null
-  /** Why the agent ended, where it was not its own doing: idle, time, stop, disk, memory, lost. */
+  /** Why the agent ended, where it was not its own doing: cancelled, time, idle, denied, stop, disk, memory, processes, mute. */
   agentCut: string | null
   lastMessage: string | null
   promised: boolean

@@ -21,6 +21,7 @@ export type Following = {
 export async function sendEvents(response: Response, following: Following): Promise<void> {
   const gone = new AbortController()
   response.on('close', () => gone.abort())
+  if (response.destroyed) gone.abort() // It left while it was asked who it is.
   response.setHeader('content-type', 'application/x-ndjson')
   response.setHeader('cache-control', 'no-store')
   response.flushHeaders()

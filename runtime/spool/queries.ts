@@ -1,6 +1,6 @@
 // What stands behind the question mark of this role's routes.
 import { z } from 'zod'
-import { type Parsed, parse } from '#kernel/parse.ts'
+import { type Parsed, parseStored } from '#kernel/parse.ts'
 import { type Ending, endings } from './api.ts'
 import { fault } from './errors.ts'
 
@@ -21,6 +21,7 @@ const toWords = (given: unknown) =>
 const Name = z.string().max(200)
 const cursor = z.string().max(100).optional()
 const count = (least: number) => z.coerce.number().int().min(least)
+const passMax = 1_000_000 // Past any pass, and within the table's numbers.
 
 export const ListQuery = z.strictObject({
   state: listOf(z.enum(['queued', 'running', 'paused', 'ended'])),
@@ -38,10 +39,10 @@ export const EventsQuery = z.strictObject({
 })
 const passesMax = 1_000 // As many as a loop may have.
 export const PassesQuery = z.strictObject({
-  after: count(0).default(0),
+  after: count(0).max(passMax).default(0),
   limit: count(1).max(passesMax).default(passesMax),
 })
-export const OutputQuery = z.strictObject({ pass: count(1).optional() })
+export const OutputQuery = z.strictObject({ pass: count(1).max(passMax).optional() })
 
 /** The value, or every problem of it. */
 export function valid<T>(parsed: Parsed<T>): T {
@@ -49,4 +50,5 @@ export function valid<T>(parsed: Parsed<T>): T {
   return parsed.value
 }
 
-export const read = <T>(schema: z.ZodType<T>, query: unknown): T => valid(parse(schema, query))
+export const read = <T>(schema: z.ZodType<T>, query: unknown): T =>
+  valid(parseStored(schema, query))

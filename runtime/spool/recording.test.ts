@@ -31,6 +31,18 @@ describe('a recording on its way to be kept', () => {
     assert.equal(JSON.parse(kept[1]!)[0], 10_000 - (kept.length - 1))
   })
 
+  test('of very many short lines keeps so many that memory is bounded', async () => {
+    const lines = Array.from({ length: 200_000 }, (_, at) => `[${at},"o",""]`)
+    const kept = (await keep([head, ...lines].join('\n')))!
+    assert.ok(kept.length < 100_000, `${kept.length}`)
+    assert.equal(kept.at(-1), lines.at(-1))
+  })
+
+  test('loses times that no player takes', async () => {
+    const text = `{"version":2,"width":80,"height":24,"timestamp":1e300}\n[1,"o","x"]\n[1e300,"o","y"]\n`
+    assert.deepEqual(await keep(text), [head, '[1,"o","x"]'])
+  })
+
   for (const [title, text] of [
     ['nothing', ''],
     ['no JSON', 'hello\n[0,"o","x"]\n'],

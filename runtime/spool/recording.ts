@@ -6,6 +6,8 @@ import { z } from 'zod'
 
 const compress = promisify(gzip)
 const rawBytesMax = 4 * 1024 ** 2 // Hours of an agent's terminal; of a longer one the head is dropped.
+const linesMax = 80_000 // A daemon notes 65,536 pieces at most. In memory a line takes a hundred bytes more than it has.
+const secondsMax = 1e9 // Thirty years, and ten times as much is the year 2286: any more is no time.
 const newline = 10
 
 /** What a player needs. Whatever else stands there is left behind. */
@@ -13,10 +15,15 @@ const Head = z.object({
   version: z.literal(2),
   width: z.int().min(1).max(10_000),
   height: z.int().min(1).max(10_000),
-  timestamp: z.number().optional(),
+  timestamp: z
+    .number()
+    .min(0)
+    .max(secondsMax * 10)
+    .optional()
+    .catch(undefined),
 })
 // A time from the start on, so that what is left of a recording keeps its times when its head goes.
-const Moment = z.tuple([z.number().min(0), z.string().max(1), z.string()])
+const Moment = z.tuple([z.number().min(0).max(secondsMax), z.string().max(1), z.string()])
 
 /** Undefined where it is no recording, or shows nothing. Memory is bounded, however long the body is. */
 export async function toStoredRecording(body: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
@@ -57,7 +64,8 @@ function createTail() {
     push(line: Buffer): void {
       lines.push(line)
       bytes += line.length + 1
-      while (bytes > rawBytesMax) bytes -= lines[first++]!.length + 1
+      while (bytes > rawBytesMax || lines.length - first > linesMax)
+        bytes -= lines[first++]!.length + 1
       if (first < 10_000) return
       lines = lines.slice(first)
       first = 0

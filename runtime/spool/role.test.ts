@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import type { Loop, LoopEvent } from './api.ts'
+import type { Loop, LoopEvent, LoopSummary } from './api.ts'
 import {
   agent,
   git,
@@ -148,7 +148,7 @@ describe('spool', () => {
     const ids = []
     for (const name of ['a', 'b', 'c']) ids.unshift((await scene.submit({ name })).id)
     const read = async (query: string) =>
-      (await (await scene.call('GET', `/api/loops?limit=2${query}`)).json()) as Page<Loop>
+      (await (await scene.call('GET', `/api/loops?limit=2${query}`)).json()) as Page<LoopSummary>
     const first = await read('')
     assert.deepEqual(
       first.items.map(({ id }) => id),
@@ -176,7 +176,7 @@ describe('spool', () => {
     }
     const listed = (await (
       await scene.call('GET', '/api/loops', undefined, other)
-    ).json()) as Page<Loop>
+    ).json()) as Page<LoopSummary>
     assert.deepEqual(listed.items, [])
     assert.equal((await scene.ended(id)).ending, 'done')
   })

@@ -131,9 +131,10 @@ async function list(
 function following({ config, deps, written, stopping }: RouteDeps, find: Find) {
   let followers = 0
   return async (request: Request, response: Response) => {
-    const { id, name } = await find(request, response, 'loop:read')
+    const { id, name, state } = await find(request, response, 'loop:read')
     const { after, follow } = read(EventsQuery, request.query)
-    const mode = follow === '1' ? 'follow' : 'once'
+    // What has ended says no more; its last words may have been read before, or be kept no longer.
+    const mode = follow === '1' && state !== 'ended' ? 'follow' : 'once'
     if (mode === 'follow' && followers >= config.followersMax) throw fault('loop/followers')
     followers += mode === 'follow' ? 1 : 0
     try {

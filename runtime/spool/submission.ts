@@ -1,7 +1,7 @@
 // A loop comes in: stored whole, or refused with every problem, of its shape and of the world at once.
 import { randomUUID } from 'node:crypto'
 import type { Problem } from '#kernel/parse.ts'
-import { parse } from '#kernel/parse.ts'
+import { parseStored } from '#kernel/parse.ts'
 import type { RoleDeps } from '#kernel/role.ts'
 import type { UserClaims } from '#kernel/tokens.ts'
 import { type Loop, NewLoop } from './api.ts'
@@ -14,7 +14,7 @@ import { findProblems, isTrusted, toDraft } from './submit.ts'
 type Around = { deps: RoleDeps; appFolder: string; onStored: (org: string) => void }
 
 export async function submit(around: Around, claims: UserClaims, body: unknown): Promise<Loop> {
-  const parsed = parse(NewLoop, body)
+  const parsed = parseStored(NewLoop, body)
   if (parsed.ok) return store(around, claims, { loop: parsed.value, retryOf: null })
   const inWorld = await findWorldProblems(around, claims, body)
   const named = new Set(parsed.problems.map(({ path }) => path))

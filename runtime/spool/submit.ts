@@ -1,9 +1,9 @@
 // What a loop's schema can't know: whether its repository, ref, branch, plan and agent are there. All problems at once.
 import { Fault } from '#kernel/fault.ts'
-import type { Problem } from '#kernel/parse.ts'
+import { type Problem, parseStored } from '#kernel/parse.ts'
 import type { UserClaims } from '#kernel/tokens.ts'
 import { profiles } from './agents/profiles.ts'
-import { howToGet, type Inventory, readInventory } from './agents/programs.ts'
+import { howToGet, howToReplace, type Inventory, readInventory } from './agents/programs.ts'
 import { NewLoop } from './api.ts'
 import { isAncestor, isCheckedOut } from './git/deliver.ts'
 import { git, tryGit } from './git/git.ts'
@@ -29,7 +29,7 @@ export async function findProblems({ id, loop, claims, appFolder }: Given): Prom
   const { name, result } = loop
   const branch = name === undefined ? result : branchOf(id, { name, result })
   return [
-    ...agentProblems(loop, readInventory(appFolder)),
+    ...agentProblems(loop, readInventory(appFolder), isTrusted(claims)),
     ...isolationProblems(loop, hasToken),
     ...(await branchNameProblems(branch)),
     ...(await repositoryProblems(loop, branch, isTrusted(claims))),
@@ -44,8 +44,8 @@ export const isTrusted = ({ channel }: UserClaims) =>
 export function toDraft(body: unknown): Draft {
   if (typeof body !== 'object' || body === null) return {}
   const fields = Object.entries(NewLoop.shape).flatMap(([key, schema]) => {
-    const parsed = schema.safeParse((body as Record<string, unknown>)[key])
-    return parsed.success ? [[key, parsed.data]] : []
+    const parsed = parseStored<unknown>(schema, (body as Record<string, unknown>)[key])
+    return parsed.ok ? [[key, parsed.value]] : []
   })
   return Object.fromEntries(fields) as Draft
 }
@@ -56,11 +56,16 @@ const problem = (path: string, value: string, message: string): Problem => ({
   message,
 })
 
-function agentProblems({ agent, prompt = '' }: Draft, { found, refused }: Inventory): Problem[] {
+function agentProblems(
+  { agent, prompt = '' }: Draft,
+  { found, refused }: Inventory,
+  isOwner: boolean,
+): Problem[] {
   if (agent === undefined) return []
   if (typeof agent === 'string') {
     if (found[agent]) return []
-    const why = refused[agent] ?? `It is not installed. ${howToGet(profiles[agent])}`
+    const known = refused[agent] && (isOwner ? refused[agent] : howToReplace(profiles[agent]))
+    const why = known ?? `It is not installed. ${howToGet(profiles[agent])}`
     return [problem('agent', agent, `${why} Or name another agent.`)]
   }
   const isLong = Buffer.byteLength(prompt) > argumentBytesMax

@@ -1,13 +1,14 @@
 // What the console leans on goes away: it says so soon, in words, and goes on by itself when all is back.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, Page } from 'playwright-core'
 import { findFreePort } from '../bench/free-port.ts'
 import { startAppliance, type TestAppliance } from './appliance.ts'
-import { startBrowser, type Visit, visit, withBrowser } from './browser.ts'
+import { picturesFolder, startBrowser, type Visit, visit, withBrowser } from './browser.ts'
+import { findFaults } from './console/axe.ts'
 import { speakingPass, startShellAgent } from './console/shell-agent.ts'
 import { createDemoLoop } from './demo-loop.ts'
 import { processesOf } from './traces.ts'
@@ -20,9 +21,12 @@ describe('a console that loses what it leans on', withBrowser, () => {
   let browser: Browser
   let visited: Visit
   let page: Page
+  let pictures: string
   before(async () => {
     const [port, proxyPort] = [await findFreePort(), await findFreePort()]
     treadle = await startAppliance(`--port=${port}`, `--proxy-port=${proxyPort}`)
+    pictures = picturesFolder(treadle)
+    mkdirSync(pictures, { recursive: true })
     browser = await startBrowser()
     visited = await visit(browser, treadle)
     page = visited.page
@@ -36,6 +40,10 @@ describe('a console that loses what it leans on', withBrowser, () => {
     on.getByText(words).first().waitFor({ timeout: toldMsMax })
   const gone = (words: string) => page.getByText(words).waitFor({ state: 'detached' })
   const go = (path: string, on = page) => on.goto(new URL(path, treadle.url).href)
+  const picture = async (name: string) => {
+    await page.screenshot({ path: join(pictures, `${name}.png`) })
+    assert.deepEqual(await findFaults(page, 'all'), [])
+  }
   /** A page that was loaded anew has forgotten it. */
   const mark = (on = page) => on.evaluate('globalThis.isOld = true')
   const assertNotReloaded = async (on = page) =>
@@ -49,6 +57,7 @@ describe('a console that loses what it leans on', withBrowser, () => {
     await treadle.stop('SIGKILL')
     await told('Treadle does not answer')
     await told('Not connected')
+    await picture('lost-server')
     await treadle.start()
     await gone('Treadle does not answer')
     await page.getByText('Ended: done.').waitFor({ timeout: 60_000 })
@@ -63,6 +72,7 @@ describe('a console that loses what it leans on', withBrowser, () => {
     await treadle.until('a settled pass', async () => (await treadle.loop(id)).passes > 0)
     const killing = killDatabase()
     await told('The database is away')
+    await picture('lost-database')
     await killing
     await gone('The database is away')
     await page.getByText('Ended: done.').waitFor({ timeout: 60_000 })

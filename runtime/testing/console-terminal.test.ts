@@ -11,7 +11,7 @@ import { type ShellAgent, speakingPass, startShellAgent } from './console/shell-
 
 const counted = 400
 const cuts = 12
-const count = `n=0; while [ $n -lt ${counted} ]; do n=$((n + 1)); echo "line $n of it"; sleep 0.01; done`
+const counting = `n=0; while [ $n -lt ${counted} ]; do n=$((n + 1)); echo "line $n of it"; sleep 0.01; done`
 
 /** Lets a test cut what the page has opened. */
 const keepSockets = `
@@ -34,7 +34,7 @@ describe('a terminal in the console', withBrowser, () => {
     writer = await visit(browser, treadle)
     watcher = await visit(browser, treadle)
     agent = await startShellAgent(treadle, {
-      scripts: { 'count.sh': count, 'hostile.sh': hostileOutput },
+      scripts: { 'count.sh': counting, 'hostile.sh': hostileOutput },
     })
     for (const { page } of [writer, watcher]) {
       await page.addInitScript(keepSockets)
@@ -54,6 +54,7 @@ describe('a terminal in the console', withBrowser, () => {
     await page.getByRole('button', { name: 'Take the keyboard' }).click()
     await page.getByText('You have the keyboard').waitFor()
   }
+  const count = (page: Page) => page.evaluate<number>('sockets.length')
   const release = (page: Page) => page.getByRole('button', { name: 'Release the keyboard' })
 
   test('is watched by two, and typed into by the one who takes the keyboard', async () => {
@@ -101,7 +102,7 @@ describe('a terminal in the console', withBrowser, () => {
     for (let cut = 1; cut <= cuts; cut += 1) {
       await shows(watcher.page, `line ${Math.floor((counted * cut) / (cuts + 1))} of it`)
       await watcher.page.evaluate('sockets.at(-1).close()')
-      await watcher.page.waitForFunction(`sockets.length > ${cut}`)
+      await treadle.until('another connection', async () => (await count(watcher.page)) > cut)
     }
     await shows(watcher.page, `line ${counted} of it`)
     const said = [...(await linesOf(watcher.page)).matchAll(/^line (\d+) of it$/gm)]

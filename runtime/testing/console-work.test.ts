@@ -191,6 +191,7 @@ describe('a person in the console', withBrowser, () => {
     await page.keyboard.press('g')
     await page.keyboard.press('l')
     await page.getByRole('heading', { name: 'Loops', level: 1 }).waitFor()
+    await page.getByRole('link', { name: 'word-count' }).waitFor()
     await page.keyboard.press('j')
     await page.keyboard.press('x')
     await page.getByText('1 selected').waitFor()

@@ -10,9 +10,9 @@ import { stringify } from 'yaml'
 import {
   type Ending,
   endings,
-  type Loop,
+  type LoopPage,
+  type LoopSummary,
   type NewLoopInput,
-  type Page,
   type Pass,
 } from '../spool/api.ts'
 import { startAppliance, type TestAppliance } from './appliance.ts'
@@ -134,17 +134,17 @@ describe('a loop ends', { concurrency: 4 }, () => {
     return { exitCode, said }
   }
 
-  async function byName(name: string): Promise<Loop> {
-    const { items } = await treadle.client.get<Page<Loop>>('/api/loops?limit=200')
+  async function byName(name: string): Promise<LoopSummary> {
+    const { items } = await treadle.client.get<LoopPage>('/api/loops?limit=200')
     return items.find((loop) => loop.name === name) ?? assert.fail(`no loop ${name}`)
   }
 
   /** Whatever the ending: no done without green gates, and what was changed is on the branch. */
-  async function assertHonest(loop: Loop): Promise<void> {
+  async function assertHonest(loop: LoopSummary): Promise<void> {
     const passes: Pass[] = await treadle.passes(loop.id)
     const last = passes.at(-1)!
     if (loop.ending === 'done')
       assert.ok(last.gates.every(({ exit }) => exit === 0) && last.openItems === 0)
-    if (loop.branch) assert.equal(git(loop.spec.repository, 'rev-parse', loop.branch), last.sha)
+    if (loop.branch) assert.equal(git(loop.repository, 'rev-parse', loop.branch), last.sha)
   }
 })

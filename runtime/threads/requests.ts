@@ -12,7 +12,7 @@ const Offset = z.coerce.number().pipe(z.int().min(0).max(1_000))
 export const ThreadsQuery = z.strictObject({
   loop: Text.nullable().default(null),
   /** Of the loop. */
-  pass: z.coerce.number().pipe(z.int().min(1)).nullable().default(null),
+  pass: z.coerce.number().pipe(z.int().min(1).max(1_000_000)).nullable().default(null),
   limit: limit(200, 50),
   /** The last thread's id. */
   cursor: Text.nullable().default(null),

@@ -81,6 +81,7 @@ const onlyForProxy: RequestHandler = (_request, response, next) => {
 function bounded(most: number): RequestHandler {
   let inFlight = 0
   return (_request, response, next) => {
+    if (response.destroyed) return // It left while it was asked who it is: its close has been.
     if (inFlight >= most) throw fault('threads/busy')
     inFlight += 1
     response.once('close', () => {

@@ -3,7 +3,7 @@ import { json, type RequestHandler, type Response } from 'express'
 import type { z } from 'zod'
 import type { Action } from '#kernel/access.ts'
 import { serviceOf, userOrServiceOf } from '#kernel/caller.ts'
-import { parse } from '#kernel/parse.ts'
+import { parseStored } from '#kernel/parse.ts'
 import type { RoleDeps } from '#kernel/role.ts'
 import type { Claims } from '#kernel/tokens.ts'
 import type { Sandbox } from './api.ts'
@@ -24,7 +24,7 @@ const jsonBytesMax = '2mb' // A prompt of 200,000 characters, escaped at its wor
 export const readJson: RequestHandler = json({ limit: jsonBytesMax })
 
 export function toBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = parse(schema, body)
+  const parsed = parseStored(schema, body)
   if (!parsed.ok) throw fault('weaver/invalid', { problems: parsed.problems })
   return parsed.value
 }

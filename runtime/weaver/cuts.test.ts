@@ -84,10 +84,13 @@ test('200 random cuts lose no byte and double none', { timeout: 180_000 }, async
   last.keys('.')
   const state = async () =>
     (await (await weaver.call('GET', `/api/sandboxes/${id}/agent`)).json()) as AgentState
-  await until(async () => last.next() === (await state()).outputBytes)
-  await sleep(100)
-  const total = (await state()).outputBytes
-  await until(() => last.next() === total)
+  // It writes every few milliseconds until it has read the key: what stands still for so long has ended.
+  await until(async () => {
+    const seen = last.next()
+    await sleep(500)
+    return seen === last.next() && seen === (await state()).outputBytes
+  }, 60_000)
+  const total = last.next()
   leave(last)
   last.socket.terminate()
   t.diagnostic(`${total} bytes, ${pieces.length} viewers`)

@@ -102,11 +102,14 @@ async function toRefusal(response: PodResponse): Promise<Error> {
   const text = await readBounded(response, refusalBytesMax)
   const parsed = Refusal.safeParse(toJson(text))
   const say = parsed.success
-    ? `${parsed.data.message} [${parsed.data.code}]`
+    ? toPlain(`${parsed.data.message} [${parsed.data.code}]`)
     : `It answered ${response.statusCode}.`
   if (response.statusCode >= 500) return fault('weaver/pod-failed', { say })
   return fault('weaver/refused', { say })
 }
+
+/** On one line, and without what drives a screen or what no database takes. */
+const toPlain = (text: string) => text.toWellFormed().replace(/\p{Cc}/gu, ' ')
 
 export async function readBounded(response: PodResponse, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = []

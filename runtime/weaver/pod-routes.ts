@@ -4,6 +4,7 @@ import { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
 import type { Action } from '#kernel/access.ts'
 import { Fault } from '#kernel/fault.ts'
+import { DaemonState } from './agent-state.ts'
 import {
   AgentStart,
   type AgentState,
@@ -27,15 +28,6 @@ const deathMsMax = 1_000
 const outputBytesMax = 4 * 1024 * 1024 // As much as the daemon keeps, of bytes and of a recording.
 
 const Sha = z.string().regex(/^[0-9a-f]{40}$/, 'Write a full commit id.')
-const State = z.object({
-  state: z.enum(['absent', 'running', 'ended']),
-  exit: z.int().nullable(),
-  signal: z.string().max(20).nullable(),
-  cut: z.string().max(40).nullable(),
-  outputBytes: z.int().min(0),
-  startedAt: z.string().max(40).nullable(),
-  endedAt: z.string().max(40).nullable(),
-})
 const Ran = z.object({
   exit: z.int(),
   ms: z.number(),
@@ -70,7 +62,7 @@ export function podRoutes(deps: RoutesDeps): Router {
     .post('/api/sandboxes/:id/agent', readJson, async (request, response) => {
       const entry = await entryFor(request, response, 'sandbox:exec')
       const start = toBody(AgentStart, request.body)
-      const state = await startable(entry).pod.json(State, {
+      const state = await startable(entry).pod.json(DaemonState, {
         method: 'POST',
         path: '/agent',
         json: start,
@@ -159,7 +151,7 @@ async function askState(
   using silence = listenForSilence(entry)
   try {
     const signal = AbortSignal.any([silence.signal, ...(call.signal ? [call.signal] : [])])
-    const state = await entry.started.pod.json(State, { ...call, signal })
+    const state = await entry.started.pod.json(DaemonState, { ...call, signal })
     if (state.state === 'ended') entry.agentDeadline = null
     // A limit that was met while it runs on will end it at the next look.
     return state.state === 'ended' ? { ...state, cut: sandboxes.cutOf(entry) ?? state.cut } : state

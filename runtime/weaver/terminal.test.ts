@@ -1,5 +1,7 @@
 // A terminal through the role's own WebSocket, a real daemon behind it.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { createAccess } from '#kernel/access.ts'
 import { createLog } from '#kernel/log.ts'
@@ -180,6 +182,21 @@ describe('a terminal', () => {
       assert.deepEqual([viewer.hello.gap, String(viewer.bytes())], [gap, shown])
       assert.equal(viewer.hello.instance, instance)
     }
+  })
+
+  test('takes no place at the daemon where its caller speaks no WebSocket after all', async () => {
+    await using sandbox = await start('read line')
+    const placesMax = 32 // At the daemon.
+    const authorization = `Bearer ${await weaver.deps.tokenFor(userClaims())}`
+    const headers = { authorization, connection: 'Upgrade', upgrade: 'websocket' }
+    for (let at = 0; at < placesMax; at += 1) {
+      const path = `/api/sandboxes/${sandbox.id}/terminal`
+      const asked = request(new URL(path, weaver.url), { headers, agent: false }).end()
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+      answer.resume()
+      assert.equal(answer.statusCode, 400)
+    }
+    await until(async () => (await refusalOf(weaver, sandbox.id)) === 101)
   })
 
   test("'s recording is read with the right to read, in its own organisation", async () => {

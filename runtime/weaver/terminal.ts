@@ -51,15 +51,17 @@ export function handleTerminals(server: Server, deps: Deps): AsyncDisposable {
       leave()
       return daemon.terminate()
     }
-    socket.once('close', leave)
-    sockets.handleUpgrade(request, socket, head, (client) =>
+    const giveUp = () => daemon.terminate() // Of a caller that speaks no WebSocket after all.
+    socket.once('close', leave).once('close', giveUp)
+    sockets.handleUpgrade(request, socket, head, (client) => {
+      socket.off('close', giveUp)
       relay({
         ...{ client, daemon, mayWrite, wantsWrite: query.mode === 'write' },
         enter: (tell) => rooms.enter(sandbox.id, tell),
         onProgress: liveness.watch(client),
         whyEnded: () => whyEnded(entry),
-      }),
-    )
+      })
+    })
   }
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {

@@ -10,6 +10,8 @@ class Session {
   async read(): Promise<void> {
     try {
       const [me, orgs] = await Promise.all([ask<Me>('/api/me'), ask<OrgList>('/api/orgs')])
+      // Another tab has entered another organisation, or signed in as somebody else: nothing of before may stay here.
+      if (this.me && (this.me.org !== me.org || this.me.user !== me.user)) location.assign('/loops')
       this.me = me
       this.orgs = orgs.items
       this.error = undefined

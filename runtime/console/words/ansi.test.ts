@@ -59,3 +59,9 @@ test('a long run of escapes is read in a time that grows with its length', () =>
   toOutputLines(text)
   assert.ok(performance.now() - before < 2_000)
 })
+
+test('an output of nothing but carriage returns is read once', () => {
+  const text = '\r'.repeat(64 * 1024)
+  const lines = toOutputLines(`${text}x\n${text}`)
+  assert.deepEqual(lines.map(toText), ['x', ''])
+})

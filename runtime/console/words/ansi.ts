@@ -28,15 +28,20 @@ export const stripAnsi = (text: string): string => text.replace(sequence, '')
 
 export function toOutputLines(text: string): OutputLine[] {
   let style = plain
-  return text
-    .replace(/\r+\n/g, '\n')
-    .replace(/\n$/, '')
-    .split('\n')
-    .map((line) => {
-      const pieces: Piece[] = []
-      style = readLine(line, style, pieces)
-      return pieces
-    })
+  const lines = text.split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  return lines.map((line) => {
+    const pieces: Piece[] = []
+    style = readLine(withoutReturns(line), style, pieces)
+    return pieces
+  })
+}
+
+/** Of the line's end. Not by a pattern: one that looks for an end tries from each place on, and an agent may write 64 KiB of them. */
+function withoutReturns(line: string): string {
+  let end = line.length
+  while (line[end - 1] === '\r') end -= 1
+  return line.slice(0, end)
 }
 
 /** A carriage return writes the line anew, as progress bars do: what stands last is shown. */

@@ -11,7 +11,7 @@ export function toBlocks(text: string): Block[] {
   let from = 0
   const say = (part: string) => {
     if (part.trim() !== '')
-      blocks.push({ kind: 'text', spans: toSpans(toVisible(part.replace(/^\n+|\s+$/g, ''))) })
+      blocks.push({ kind: 'text', spans: toSpans(toVisible(part.replace(/^\n+/, '').trimEnd())) })
   }
   for (const found of text.matchAll(fence)) {
     say(text.slice(from, found.index))

@@ -1,15 +1,16 @@
 import type { AgentInfo } from '../api.ts'
 import { type AgentName, agentNames, profiles } from './profiles.ts'
-import { howToGet, type Inventory } from './programs.ts'
+import { howToGet, howToReplace, type Inventory } from './programs.ts'
 
-export const listAgents = (inventory: Inventory): AgentInfo[] =>
-  agentNames.map((name) => toInfo(name, inventory))
+/** @param isOwner Of this machine: others learn nothing of where programs lie on it. */
+export const listAgents = (inventory: Inventory, isOwner: boolean): AgentInfo[] =>
+  agentNames.map((name) => toInfo(name, inventory, isOwner))
 
-function toInfo(name: AgentName, { found, refused }: Inventory): AgentInfo {
+function toInfo(name: AgentName, { found, refused }: Inventory, isOwner: boolean): AgentInfo {
   const profile = profiles[name]
   const { title, provedVersion, proof, licence, memoryBytes, token, exits } = profile
   const program = found[name]
-  const why = refused[name]
+  const why = refused[name] && (isOwner ? refused[name] : howToReplace(profile))
   return {
     name,
     title,
@@ -18,7 +19,7 @@ function toInfo(name: AgentName, { found, refused }: Inventory): AgentInfo {
     provedVersion,
     proof,
     wires: profile.wires.map(({ wire }) => wire),
-    from: program?.from ?? null,
+    from: (isOwner && program?.from) || null,
     licence,
     memoryBytes,
     token,

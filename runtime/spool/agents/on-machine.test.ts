@@ -140,6 +140,17 @@ describe('agents of this machine', () => {
     assert.match(refusal(find('openhands', 'odd/bin')), /names no Python\. Install it by: pip/)
   })
 
+  test('one that breaks whoever looks at it is refused, and the others are found', () => {
+    const noisy = write('noisy/bin/python3.12', '#!/bin/sh\necho hello\n')
+    write('noisy/bin/openhands', `#!${noisy}\n`)
+    assert.match(
+      refusal(find('openhands', 'noisy/bin')),
+      /can't be looked at: .*JSON.* Install it by/,
+    )
+    write('bare/shims/openhands', '#!/usr/bin/env bash\n')
+    assert.match(refusal(find('openhands', 'bare/shims')), /can't be looked at: ENOENT/)
+  })
+
   test('a shim of pyenv leads to the program in one of its versions', () => {
     const python = writePython('pyenv/versions/3.12.1', '3.12')
     write('pyenv/shims/openhands', '#!/usr/bin/env bash\n')

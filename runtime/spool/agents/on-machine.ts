@@ -32,7 +32,7 @@ export function locate(
     const command = join(folder, program.command)
     const file = toExecutable(command)
     if (file === undefined || skipped.some((each) => isBelow(file, each))) continue
-    return place({ name, program, command, file })
+    return tryPlace({ name, program, command, file })
   }
   return undefined
 }
@@ -48,6 +48,16 @@ function toExecutable(command: string): string | undefined {
 }
 
 const isBelow = (path: string, folder: string) => path.startsWith(`${folder}${sep}`)
+
+/** What somebody installed may be broken in any way: that is no reason for Treadle not to start. */
+function tryPlace(at: Place): Located {
+  try {
+    return place(at)
+  } catch (error) {
+    const why = (error as Error).message.replace(/\s+/g, ' ')
+    return refuse(at, `it can't be looked at: ${why}`)
+  }
+}
 
 function place(at: Place): Located {
   if (isMachineCode(at.file)) return placeFile(at, at.file)

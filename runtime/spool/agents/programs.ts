@@ -86,6 +86,10 @@ export function readManifest(folder: string): Manifest | null {
   }
 }
 
+/** For whom it is refused to, and whose business it is not where it lies on this machine. */
+export const howToReplace = (profile: Profile) =>
+  `It is on this machine, and can't be run in a sandbox as it is. ${howToGet(profile)}`
+
 /** For whom it is missing. */
 export function howToGet({ program }: Profile): string {
   if (program.kind === 'ours') return 'It comes with Treadle.'

@@ -11,8 +11,6 @@ export const agentRoutes = ({ verify }: RoleDeps, inventory: Inventory): Router 
     .use('/api/agents', withCaller(verify))
     .get('/api/agents', (_, response) => {
       const isOwner = ['owner-token', 'owner-session'].includes(userOf(response).channel)
-      const items: AgentInfo[] = listAgents(inventory)
-      response.json({ items: isOwner ? items : items.map(hidePlace), cursor: null })
+      const items: AgentInfo[] = listAgents(inventory, isOwner)
+      response.json({ items, cursor: null })
     })
-
-const hidePlace = (agent: AgentInfo): AgentInfo => ({ ...agent, from: null })

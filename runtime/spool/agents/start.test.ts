@@ -34,6 +34,12 @@ const fileOf = (made: AgentStart, ending: string) =>
   made.files.find(({ path }) => path.endsWith(ending))!.content
 
 describe('how agents are started', () => {
+  test('an agent of a loop of many days has the longest time that a daemon takes', () => {
+    const task = { loop: NewLoop.parse(newLoop('/x')), wires: allWires, programs }
+    assert.equal(toAgentStart(task, 60 * 86_400_000).timeMsMax, 2 ** 31 - 1)
+    assert.equal(toAgentStart(task, 60_000).timeMsMax, 60_000)
+  })
+
   for (const agent of agentNames) {
     test(`${agent} gets the prompt as a file, and nothing of it in its arguments`, () => {
       const made = start({ agent, prompt: hostile })

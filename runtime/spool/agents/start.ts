@@ -23,11 +23,14 @@ export type Task = {
   programs: Programs
 }
 
+const timerMsMax = 2 ** 31 - 1 // No daemon takes a longer one, and no sandbox lives as long.
+
 export function toAgentStart(task: Task, timeMsMax: number): AgentStart {
   const { agent, prompt: content } = task.loop
   const { argv, env, files } =
     typeof agent === 'object' ? command(task.loop, agent.command) : byProfile(agent, task)
-  return { argv, env, files: [{ path: promptPath, content }, ...files], timeMsMax }
+  const prompt = { path: promptPath, content }
+  return { argv, env, files: [prompt, ...files], timeMsMax: Math.min(timeMsMax, timerMsMax) }
 }
 
 function byProfile(name: AgentName, { loop, wires, programs }: Task) {

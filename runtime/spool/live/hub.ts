@@ -43,6 +43,7 @@ export function createHub({ deps, version, listenersMax }: Options): Hub {
   }
 
   function listen(_: Request, response: Response): void {
+    if (response.destroyed) return // It left while it was asked who it is: its close has been.
     const claims = userOf(response)
     const leave = take(claims)
     const mayRead = (about: About) => access.decide(claims, 'loop:read', toResource(about)).allowed

@@ -26,8 +26,15 @@ import {
 } from '../sql/passes.ts'
 import { toStorable } from '../text.ts'
 import { toChangesOf } from './changes-of.ts'
-import { clientDeps, EndsLoop, elapsedMs, Rests, type Run, spentOf } from './run.ts'
-import { isRefusal, openSandbox, readWires, type SandboxClient, withSandbox } from './sandbox.ts'
+import { clientDeps, EndsLoop, elapsedMs, Rests, type Run, SandboxLost, spentOf } from './run.ts'
+import {
+  isPodFailure,
+  isRefusal,
+  openSandbox,
+  readWires,
+  type SandboxClient,
+  withSandbox,
+} from './sandbox.ts'
 import {
   type AgentEnd,
   type Attempt,
@@ -183,6 +190,8 @@ async function start(sandbox: SandboxClient, run: Run, programs: Run['programs']
     const task = { loop: spec, wires, programs }
     await sandbox.startAgent(toAgentStart(task, leftMs(run, spec.caps.time)))
   } catch (cause) {
+    // An agent may kill its daemon before that has said that the agent started.
+    if (isPodFailure(cause) && (await sandbox.watch(0)).cut === 'lost') throw new SandboxLost()
     if (!isRefusal(cause)) throw cause
     throw new EndsLoop('failed', `The agent can't be started: ${cause.publicMessage}`, cause)
   }

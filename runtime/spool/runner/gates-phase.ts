@@ -13,6 +13,7 @@ import { isRefusal, type SandboxClient, withSandbox } from './sandbox.ts'
 
 type GateSpec = z.infer<typeof Gate>
 
+const gateMsMax = 86_400_000 // No command of a sandbox may take longer.
 const outputCharsMax = 8 * 1024 // The end of what a gate printed: where test runners sum up.
 
 /** Fewer results than gates where the loop was cancelled or its time ended meanwhile. */
@@ -69,7 +70,7 @@ async function runGate(
   const began = performance.now()
   try {
     const { exit, ms, timedOut, output } = await sandbox.exec(
-      { argv, env: {}, timeoutMs: timeout },
+      { argv, env: {}, timeoutMs: Math.min(timeout, gateMsMax) },
       until,
     )
     return { name, exit, ms, timedOut, output: toStorable(output, outputCharsMax) }

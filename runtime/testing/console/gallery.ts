@@ -25,11 +25,18 @@ export const emptyLooks: readonly Look[] = [
   { name: 'loop-not-found', path: '/loops/nothing', ready: text('No such loop') },
 ]
 
+/** For whoever is not signed in; they need no script. */
+export const closedLooks: readonly Look[] = [
+  { name: 'door', path: '/', ready: text('treadle login-link') },
+  { name: 'sign-in', path: '/auth/sign-in?code=abc', ready: text('The link works once') },
+  { name: 'sign-in-refused', path: '/auth/sign-in?code=abc', ready: beRefused },
+]
+
 export const listLooks = (scene: Scene): Look[] => [
   { name: 'loops', path: '/loops', ready: text('upgrade-dependencies') },
   { name: 'loops-selected', path: '/loops', ready: selectLoops },
-  { name: 'loops-filtered', path: '/loops?state=ended&q=needs', ready: text('needs-a-look') },
-  { name: 'loops-none-found', path: '/loops?state=paused', ready: text('No loop matches') },
+  { name: 'loops-filtered', path: '/loops?state=ended&q=flaky', ready: text('flaky-checkout') },
+  { name: 'loops-none-found', path: '/loops?state=queued', ready: text('No loop matches') },
   { name: 'loop-new', path: '/loops/new', ready: text('As a file') },
   { name: 'loop-new-wrong', path: '/loops/new', ready: sendWrong },
   ...loopLooks('loop-done', scene.done, doneTabs),
@@ -59,7 +66,7 @@ export const listLooks = (scene: Scene): Look[] => [
 
 type Tabs = Readonly<Record<string, (page: Page) => Promise<unknown>>>
 const doneTabs: Tabs = {
-  story: text('Ended: done.'),
+  story: (page) => page.getByRole('tabpanel').getByText('topmost open item').first().waitFor(),
   changes: (page) =>
     page
       .getByRole('region', { name: /word-count\.js/ })
@@ -113,4 +120,9 @@ async function openPalette(page: Page) {
 async function endOthers(page: Page) {
   await page.getByRole('button', { name: 'Sign out all others' }).click()
   await page.locator('.notices p').waitFor()
+}
+
+async function beRefused(page: Page) {
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByText('Not signed in').waitFor()
 }
