@@ -81,8 +81,10 @@ test('200 random cuts lose no byte and double none', { timeout: 180_000 }, async
   }
   assert.equal(line.cuts(), planned.filter(({ how }) => how === 'line').length)
   const last = await open()
-  last.say({ type: 'take' }) // A viewer that was cut off may not be missed yet.
-  await last.told({ type: 'writer', writer: 'you' })
+  if (last.hello.writer !== 'you') {
+    last.say({ type: 'take' }) // A viewer that was cut off may not be missed yet.
+    await last.told({ type: 'writer', writer: 'you' })
+  }
   last.keys('.')
   const state = async () =>
     (await (await weaver.call('GET', `/api/sandboxes/${id}/agent`)).json()) as AgentState
