@@ -59,7 +59,7 @@ describe('ten thousand loops', withBrowser, () => {
   test('begin and end a key away, and j and k go through them', async () => {
     await box().focus()
     await page.keyboard.press('End')
-    await row('batch-9999').waitFor()
+    await row('batch-9999').waitFor({ timeout: 120_000 }) // Fifty pages are read on the way.
     await page.keyboard.press('k')
     await page.keyboard.press('x')
     await page.getByRole('checkbox', { name: 'Select batch-9998', checked: true }).waitFor()
