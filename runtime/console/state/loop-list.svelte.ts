@@ -5,6 +5,7 @@ import { isEmpty, type LoopFilter, matches } from '../words/loop-filter.ts'
 import { ask, type Refusal, toPath } from './ask.ts'
 import { live } from './live.svelte.ts'
 
+const firstSize = 80 // A screen and some: the first rows are what one waits for.
 const pageSize = 200
 
 export class LoopList {
@@ -34,7 +35,7 @@ export class LoopList {
     this.#reading?.abort()
     const reading = new AbortController()
     this.#reading = reading
-    const wanted = Math.max(pageSize, this.isRead ? this.items.length : 0)
+    const wanted = Math.max(firstSize, this.isRead ? this.items.length : 0)
     try {
       let page = await this.#page(null, reading.signal)
       const items = page.items
@@ -76,7 +77,8 @@ export class LoopList {
   }
 
   #page(cursor: string | null, signal: AbortSignal): Promise<LoopPage> {
-    return ask(toPath('/api/loops', { ...this.#filter(), limit: pageSize, cursor }), { signal })
+    const limit = cursor === null ? firstSize : pageSize
+    return ask(toPath('/api/loops', { ...this.#filter(), limit, cursor }), { signal })
   }
 
   /** In place, where it is shown. It stays when it no longer matches: a list must not jump under the hand. */
