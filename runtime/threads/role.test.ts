@@ -370,7 +370,7 @@ describe('threads', () => {
     assert.ok((await read<Page<Thread>>('/api/threads?limit=200')).items.length > 5)
   })
 
-  test('while PostgreSQL is away a turn is refused for now, and stored when it is back', async () => {
+  test('while PostgreSQL is away turns are refused, and stored when it is back', async () => {
     const turn = nthTurn('away', 1)
     await postgres.kill()
     for (const response of [await send(turn), await ask(userClaims(), '/api/threads')]) {
