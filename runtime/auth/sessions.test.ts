@@ -3,13 +3,12 @@ import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { startEchoPeer } from '../testing/echo-peer.ts'
-import { type FrontDoor, startFrontDoor } from '../testing/front-door.ts'
+import { cookieOf, type FrontDoor, startFrontDoor } from '../testing/front-door.ts'
 import type { EndedSessions, MadeKey, Me, OrgList, SessionList } from './api.ts'
 
 const json = async <T>(response: Response | Promise<Response>) =>
   (await (await response).json()) as T
 const codeOf = async (response: Response) => (await json<{ code: string }>(response)).code
-const formHeaders = { 'content-type': 'application/x-www-form-urlencoded' }
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0'
 const absent = '00000000-0000-4000-8000-000000000000'
 
@@ -36,17 +35,6 @@ describe('sessions and organisations', () => {
   const me = (who: { cookie?: string; key?: string }) => json<Me>(door.call('GET', '/api/me', who))
   const enter = (cookie: string, org: string) =>
     door.call('POST', `/api/orgs/${org}/enter`, { cookie })
-  const signInWith = (headers: Record<string, string>, more: Record<string, string> = {}) =>
-    door.createLoginLink().then(({ url }) =>
-      door.call('POST', '/auth/sign-in', {
-        body: new URLSearchParams({
-          code: new URL(url).searchParams.get('code')!,
-          ...more,
-        }).toString(),
-        headers: { ...formHeaders, origin: door.url.origin, ...headers },
-      }),
-    )
-  const cookieOf = (response: Response) => response.headers.getSetCookie()[0]!.split(';', 1)[0]!
   /** Signs another person in, as an invitation one day will: by a session of theirs in the database. */
   const signInAs = async (user: string, org: string) => {
     const cookie = await door.signIn()
@@ -59,7 +47,7 @@ describe('sessions and organisations', () => {
   describe('a person’s sessions', () => {
     test('are listed with where they are, and the one that asks is marked', async () => {
       await door.call('DELETE', '/api/sessions', owner)
-      const cookie = cookieOf(await signInWith({ 'user-agent': firefox }))
+      const cookie = cookieOf(await door.signInWith({ 'user-agent': firefox }))
       const other = await door.signIn()
       const items = await list({ cookie })
       assert.equal(items.length, 2)

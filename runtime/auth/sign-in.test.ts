@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type FrontDoor, startFrontDoor } from '../testing/front-door.ts'
+import { cookieOf, type FrontDoor, startFrontDoor } from '../testing/front-door.ts'
 import type { Me } from './api.ts'
 
 const json = async <T>(response: Response | Promise<Response>) =>
@@ -19,17 +19,6 @@ describe('who signs in, from where, and to which page', () => {
   after(() => owned.disposeAsync())
 
   const me = (who: { cookie?: string; key?: string }) => json<Me>(door.call('GET', '/api/me', who))
-  const signInWith = (headers: Record<string, string>, more: Record<string, string> = {}) =>
-    door.createLoginLink().then(({ url }) =>
-      door.call('POST', '/auth/sign-in', {
-        body: new URLSearchParams({
-          code: new URL(url).searchParams.get('code')!,
-          ...more,
-        }).toString(),
-        headers: { ...formHeaders, origin: door.url.origin, ...headers },
-      }),
-    )
-  const cookieOf = (response: Response) => response.headers.getSetCookie()[0]!.split(';', 1)[0]!
 
   describe('a session of this machine', () => {
     const channelOf = async (cookie: string, headers: Record<string, string> = {}) =>
@@ -53,7 +42,7 @@ describe('who signs in, from where, and to which page', () => {
       'a vendor’s own header': { 'cf-connecting-ip': '127.0.0.1' },
     })) {
       test(`is none when signed in through a proxy that says ${title}`, async () => {
-        const cookie = cookieOf(await signInWith(headers as Record<string, string>))
+        const cookie = cookieOf(await door.signInWith(headers as Record<string, string>))
         assert.equal(await channelOf(cookie), 'session')
         assert.equal((await me({ cookie })).isLocalOwner, false)
       })
@@ -92,7 +81,7 @@ describe('who signs in, from where, and to which page', () => {
       const { url } = await door.createLoginLink()
       const page = await (await door.call('GET', `${url}&next=${encodeURIComponent(path)}`)).text()
       assert.match(page, /name="next" value="\/loops\/a-b\?tab=gates&#38;q=a%20b"/)
-      const response = await signInWith({}, { next: path })
+      const response = await door.signInWith({}, { next: path })
       assert.equal(response.headers.get('location'), path)
     })
 
@@ -126,7 +115,7 @@ describe('who signs in, from where, and to which page', () => {
       `/${'x'.repeat(3_000)}`,
     ]) {
       test(`never leads to ${JSON.stringify(next).slice(0, 40)}`, async () => {
-        const response = await signInWith({}, { next })
+        const response = await door.signInWith({}, { next })
         assert.equal(response.status, 303)
         assert.equal(response.headers.get('location'), '/')
         assert.equal(response.headers.getSetCookie().length, 1)
@@ -137,12 +126,12 @@ describe('who signs in, from where, and to which page', () => {
 
     test('takes no session over that somebody planted, and ends it', async () => {
       const planted = await door.signIn()
-      const response = await signInWith({ cookie: planted })
+      const response = await door.signInWith({ cookie: planted })
       const own = cookieOf(response)
       assert.notEqual(own, planted)
       assert.equal((await door.call('GET', '/api/me', { cookie: planted })).status, 401)
       const invented = `treadle_session=${'a'.repeat(43)}`
-      assert.notEqual(cookieOf(await signInWith({ cookie: invented })), invented)
+      assert.notEqual(cookieOf(await door.signInWith({ cookie: invented })), invented)
       assert.equal((await door.call('GET', '/api/me', { cookie: invented })).status, 401)
     })
   })

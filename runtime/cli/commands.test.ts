@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { type Asked, at, loop, pass, run, startInstance, type TestInstance } from './testing.ts'
+import {
+  type Asked,
+  at,
+  loop,
+  pass,
+  run,
+  startInstance,
+  type TestInstance,
+  usageRow,
+} from './testing.ts'
 
 type Case = {
   argv: string[]
@@ -45,18 +54,6 @@ const sandbox = {
   ...{ id: 'sb1', org: 'o', user: 'owner', purpose: 'agent', loop: 'l-1', pass: 1, attempt: 1 },
   ...{ state: 'ready', level: { backend: 'unshare', limits: 'rlimits', probes }, wasWarm: true },
   ...{ createdAt: at, endedAt: null, endReason: null },
-}
-const usageRow = {
-  ...{
-    day: '2026-01-02',
-    provider: 'claude',
-    model: 'm',
-    loop: null,
-    isRehearsal: false,
-    calls: 3,
-  },
-  usage: { inputTokens: 1_500_000, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 42 },
-  ...{ costNanoUsd: 1_500_000_000, unpricedCalls: 1, estimatedCalls: 1 },
 }
 const statusAnswer = {
   ...{ version: '0.1.0', startedAt: at, url: 'http://a', proxyUrl: 'http://b' },

@@ -187,3 +187,16 @@ export const events = {
 
 export const toLines = (...some: object[]) =>
   some.map((each) => `${JSON.stringify(each)}\n`).join('')
+
+export const usageRow = {
+  ...{
+    day: '2026-01-02',
+    provider: 'claude',
+    model: 'm',
+    loop: null,
+    isRehearsal: false,
+    calls: 3,
+  },
+  usage: { inputTokens: 1_500_000, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 42 },
+  ...{ costNanoUsd: 1_500_000_000, unpricedCalls: 1, estimatedCalls: 1 },
+}

@@ -2,20 +2,8 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { at, run, startInstance, type TestInstance } from './testing.ts'
+import { at, run, startInstance, type TestInstance, usageRow } from './testing.ts'
 
-const usageRow = {
-  ...{
-    day: '2026-01-02',
-    provider: 'claude',
-    model: 'm',
-    loop: null,
-    isRehearsal: false,
-    calls: 3,
-  },
-  usage: { inputTokens: 1_500_000, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 42 },
-  ...{ costNanoUsd: 1_500_000_000, unpricedCalls: 1, estimatedCalls: 1 },
-}
 const call = {
   ...{ id: 'c1', org: 'o', loop: 'l-1', pass: 2, attempt: 1, sandbox: 'sb1', key: null },
   ...{ provider: 'google', model: 'gemini-2.5-pro', wire: 'gemini', isRehearsal: false },

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import pg from 'pg'
+import type pg from 'pg'
 import { roleNames } from '#kernel/tokens.ts'
 import { startAppliance, type TestAppliance } from './appliance.ts'
 import { formsIn, plantIn, toForms } from './canary/forms.ts'
@@ -21,9 +21,10 @@ import {
   rowsOf,
 } from './canary/pieces.ts'
 import { runCommand } from './command.ts'
+import { connectDatabase } from './database.ts'
 import { createDemoLoop } from './demo-loop.ts'
 import { type LocalModel, startLocalModel } from './local-model.ts'
-import { runFolder, type SleepingAgent, startSleepingAgent } from './sleeping-agent.ts'
+import { type SleepingAgent, startSleepingAgent } from './sleeping-agent.ts'
 
 // Every sign that a header takes and that URLs or base64 write in another way.
 const createSecret = (name: string) => `${name}-${randomBytes(18).toString('hex')}/+=~${name}`
@@ -78,7 +79,7 @@ describe("a provider's key", () => {
     sleeping = await startSleepingAgent(treadle, work, leaking('stay'))
     const ended = await Promise.all(loops.map(({ id }) => treadle.ended(id)))
     assert.equal(ended[0]!.ending, 'done', ended[0]!.reason!)
-    const db = await openDatabase()
+    const db = owned.use(await connectDatabase(treadle))
     await plant(db)
     places = placesOf(
       db,
@@ -136,14 +137,6 @@ describe("a provider's key", () => {
     const { exitCode, said } = await added
     assert.equal(exitCode, 0, said)
     assert.deepEqual(formsIn(Buffer.from(said), toForms(canary)), [])
-  }
-
-  async function openDatabase(): Promise<pg.Client> {
-    const host = join(runFolder(treadle), 'pg')
-    const db = new pg.Client({ host, user: 'postgres', database: 'treadle' })
-    await db.connect()
-    owned.defer(() => db.end())
-    return db
   }
 
   /** The decoy into every place where the loops above do not bring it. */

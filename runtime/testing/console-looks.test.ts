@@ -35,22 +35,22 @@ const shownFirst = {
 const nowhere: Scene = { done: '', running: '', thread: '', living: '', ended: '' }
 
 describe('the looks of the console', withBrowser, () => {
+  const owned = new AsyncDisposableStack()
   let treadle: TestAppliance
   let browser: Browser
   let visited: Visit
   let pictures: string
   let scene: Scene
   before(async () => {
-    treadle = await startAppliance('--parallel=5')
+    treadle = owned.use(await startAppliance('--parallel=5'))
     pictures = picturesFolder(treadle)
     mkdirSync(pictures, { recursive: true })
-    browser = await startBrowser()
+    browser = owned.use(await startBrowser())
     visited = await visit(browser, treadle)
   })
   after(async () => {
     if (wantsPictures) await pictureForReadme()
-    await browser?.close()
-    await treadle?.[Symbol.asyncDispose]()
+    await owned.disposeAsync()
   })
 
   describe('before anything was made', { concurrency }, () => {

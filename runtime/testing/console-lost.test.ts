@@ -17,6 +17,7 @@ const toldMsMax = 3_000
 const awayMs = 5_000
 
 describe('a console that loses what it leans on', withBrowser, () => {
+  const owned = new AsyncDisposableStack()
   let treadle: TestAppliance
   let browser: Browser
   let visited: Visit
@@ -24,17 +25,14 @@ describe('a console that loses what it leans on', withBrowser, () => {
   let pictures: string
   before(async () => {
     const [port, proxyPort] = [await findFreePort(), await findFreePort()]
-    treadle = await startAppliance(`--port=${port}`, `--proxy-port=${proxyPort}`)
+    treadle = owned.use(await startAppliance(`--port=${port}`, `--proxy-port=${proxyPort}`))
     pictures = picturesFolder(treadle)
     mkdirSync(pictures, { recursive: true })
-    browser = await startBrowser()
+    browser = owned.use(await startBrowser())
     visited = await visit(browser, treadle)
     page = visited.page
   })
-  after(async () => {
-    await browser?.close()
-    await treadle?.[Symbol.asyncDispose]()
-  })
+  after(() => owned.disposeAsync())
 
   const told = (words: string | RegExp, on = page) =>
     on.getByText(words).first().waitFor({ timeout: toldMsMax })

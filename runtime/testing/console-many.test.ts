@@ -13,24 +13,22 @@ const rowPx = 36
 const readMsMax = 60_000 // All pages, one after the other, on a busy machine.
 
 describe('ten thousand loops', withBrowser, () => {
+  const owned = new AsyncDisposableStack()
   let treadle: TestAppliance
   let browser: Browser
   let visited: Visit
   let page: Page
   before(async () => {
-    treadle = await startAppliance()
+    treadle = owned.use(await startAppliance())
     const { id } = await treadle.submit(await createDemoLoop(treadle.state, 'fix-adder'))
     await treadle.ended(id)
     await insertLoopsLike(treadle, id, total - 1)
-    browser = await startBrowser()
+    browser = owned.use(await startBrowser())
     visited = await visit(browser, treadle)
     page = visited.page
     page.setDefaultTimeout(readMsMax)
   })
-  after(async () => {
-    await browser?.close()
-    await treadle?.[Symbol.asyncDispose]()
-  })
+  after(() => owned.disposeAsync())
 
   const box = () => page.getByRole('rowgroup', { name: 'Loops' })
   const row = (name: string) => page.getByRole('row').filter({ hasText: new RegExp(`${name}\\b`) })

@@ -1,32 +1,28 @@
 // What a person tells Treadle from the console, and what they take away from it.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import pg from 'pg'
 import type { Browser } from 'playwright-core'
 import type { LoopPage } from '../spool/api.ts'
 import { startAppliance, type TestAppliance } from './appliance.ts'
 import { startBrowser, type Visit, visit, withBrowser } from './browser.ts'
+import { connectDatabase } from './database.ts'
 import { createDemoLoop } from './demo-loop.ts'
-import { runFolder } from './sleeping-agent.ts'
 
 describe('a person in the console tells', withBrowser, () => {
+  const owned = new AsyncDisposableStack()
   let treadle: TestAppliance
   let browser: Browser
   let visited: Visit
   let id: string
   before(async () => {
-    treadle = await startAppliance()
-    browser = await startBrowser()
+    treadle = owned.use(await startAppliance())
+    browser = owned.use(await startBrowser())
     const slow = await createDemoLoop(treadle.state, 'fix-adder', { model: 'rehearsal/slow' })
     id = (await treadle.submit(slow)).id
     visited = await visit(browser, treadle)
   })
-  after(async () => {
-    await browser?.close()
-    await treadle?.[Symbol.asyncDispose]()
-  })
+  after(() => owned.disposeAsync())
   const heading = (name: string) => visited.page.getByRole('heading', { name, level: 1 })
 
   test('the way to a running loop: the link, its button, and the name of the loop', async () => {
@@ -115,13 +111,10 @@ describe('a person in the console tells', withBrowser, () => {
 
 /** There is no invitation yet: a second organisation of the owner is two rows. */
 async function addOrganisation(treadle: TestAppliance, org: string): Promise<void> {
-  const host = join(runFolder(treadle), 'pg')
-  const db = new pg.Client({ host, user: 'postgres', database: 'treadle' })
-  await db.connect()
+  await using db = await connectDatabase(treadle)
   await db.query('insert into auth.organisations (id) values ($1)', [org])
   await db.query(
     `insert into auth.memberships (org, user_id, role) values ($1, 'owner', 'owner')`,
     [org],
   )
-  await db.end()
 }

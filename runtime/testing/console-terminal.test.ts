@@ -22,6 +22,7 @@ const keepSockets = `
   }`
 
 describe('a terminal in the console', withBrowser, () => {
+  const owned = new AsyncDisposableStack()
   let treadle: TestAppliance
   let browser: Browser
   let agent: ShellAgent
@@ -29,8 +30,8 @@ describe('a terminal in the console', withBrowser, () => {
   let watcher: Visit
   before(async () => {
     const [port, proxyPort] = [await findFreePort(), await findFreePort()]
-    treadle = await startAppliance(`--port=${port}`, `--proxy-port=${proxyPort}`)
-    browser = await startBrowser()
+    treadle = owned.use(await startAppliance(`--port=${port}`, `--proxy-port=${proxyPort}`))
+    browser = owned.use(await startBrowser())
     writer = await visit(browser, treadle)
     watcher = await visit(browser, treadle)
     agent = await startShellAgent(treadle, {
@@ -41,10 +42,7 @@ describe('a terminal in the console', withBrowser, () => {
       await openTerminal(page)
     }
   })
-  after(async () => {
-    await browser?.close()
-    await treadle?.[Symbol.asyncDispose]()
-  })
+  after(() => owned.disposeAsync())
 
   async function openTerminal(page: Page): Promise<void> {
     await page.goto(new URL(`/loops/${agent.loop}?tab=terminal`, treadle.url).href)
@@ -100,11 +98,12 @@ describe('a terminal in the console', withBrowser, () => {
     await writer.page.locator('.xterm-screen').click()
     await writer.page.keyboard.type('run count.sh\n')
     for (let cut = 1; cut <= cuts; cut += 1) {
-      await shows(watcher.page, `line ${Math.floor((counted * cut) / (cuts + 1))} of it`)
+      const wanted = Math.floor((counted * cut) / (cuts + 1))
+      await treadle.until(`line ${wanted}`, async () => (await newestLine(watcher.page)) >= wanted)
       await watcher.page.evaluate('sockets.at(-1).close()')
       await treadle.until('another connection', async () => (await count(watcher.page)) > cut)
     }
-    await shows(watcher.page, `line ${counted} of it`)
+    await treadle.until('the end', async () => (await newestLine(watcher.page)) === counted)
     const said = [...(await linesOf(watcher.page)).matchAll(/^line (\d+) of it$/gm)]
     assert.deepEqual(
       said.map(([, number]) => Number(number)),
@@ -150,3 +149,9 @@ describe('a terminal in the console', withBrowser, () => {
     for (const { page } of [writer, watcher]) await shows(page, 'heard back again')
   })
 })
+
+/** Of what is in sight: a line is gone from the screen half a second later. */
+const newestLine = async (page: Page): Promise<number> => {
+  const shown = await page.evaluate<string>(`document.querySelector('.xterm-rows').textContent`)
+  return Math.max(0, ...Array.from(shown.matchAll(/line (\d+) of it/g), ([, n]) => Number(n)))
+}

@@ -13,6 +13,7 @@ import { startBrowser, type Visit, visit, withBrowser } from './browser.ts'
 import { createDemoLoop, git } from './demo-loop.ts'
 
 describe('a person in the console', withBrowser, () => {
+  const owned = new AsyncDisposableStack()
   let treadle: TestAppliance
   let browser: Browser
   let visited: Visit
@@ -21,15 +22,14 @@ describe('a person in the console', withBrowser, () => {
   let loop: NewLoopInput
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'treadle-work-'))
-    treadle = await startAppliance()
-    browser = await startBrowser()
+    treadle = owned.use(await startAppliance())
+    browser = owned.use(await startBrowser())
     visited = await visit(browser, treadle)
     page = visited.page
     loop = await createDemoLoop(folder, 'word-count')
   })
   after(async () => {
-    await browser?.close()
-    await treadle?.[Symbol.asyncDispose]()
+    await owned.disposeAsync()
     rmSync(folder, { recursive: true, force: true })
   })
 

@@ -32,6 +32,8 @@ export type FrontDoor = AsyncDisposable & {
   call(method: string, path: string, options?: CallOptions): Promise<Response>
   /** Bytes as they are, for what no client would send. Answers all bytes that came back. */
   raw(lines: readonly string[], body?: string): Promise<string>
+  /** Uses a new link up, with headers and fields of one's own. */
+  signInWith(headers?: Record<string, string>, fields?: Record<string, string>): Promise<Response>
   /** Uses a new link up; answers the cookie, as `name=value`. */
   signIn(): Promise<string>
 }
@@ -75,6 +77,13 @@ export async function startFrontDoor(overrides: Partial<AuthConfig> = {}): Promi
     })
   }
 
+  const signInWith: FrontDoor['signInWith'] = async (headers = {}, fields = {}) => {
+    const code = new URL((await createLoginLink()).url).searchParams.get('code')!
+    const body = new URLSearchParams({ code, ...fields }).toString()
+    const form = { 'content-type': 'application/x-www-form-urlencoded', origin: url.origin }
+    return call('POST', '/auth/sign-in', { body, headers: { ...form, ...headers } })
+  }
+
   return {
     url,
     deps,
@@ -92,20 +101,15 @@ export async function startFrontDoor(overrides: Partial<AuthConfig> = {}): Promi
       socket.write(`${[...lines, 'connection: close', '', ''].join('\r\n')}${body}`)
       return text(socket)
     },
-    async signIn() {
-      const code = new URL((await createLoginLink()).url).searchParams.get('code')!
-      const response = await call('POST', '/auth/sign-in', {
-        body: new URLSearchParams({ code }).toString(),
-        headers: {
-          'content-type': 'application/x-www-form-urlencoded',
-          origin: url.origin,
-        },
-      })
-      return response.headers.getSetCookie()[0]!.split(';', 1)[0]!
-    },
+    signInWith,
+    signIn: async () => cookieOf(await signInWith()),
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }
+
+/** The cookie that an answer sets, as `name=value`. */
+export const cookieOf = (response: Response) =>
+  response.headers.getSetCookie()[0]!.split(';', 1)[0]!
 
 const settings: Omit<AuthConfig, 'ownerTokenFile'> = {
   port: 0,

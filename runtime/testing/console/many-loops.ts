@@ -1,7 +1,5 @@
-import { join } from 'node:path'
-import pg from 'pg'
 import type { TestAppliance } from '../appliance.ts'
-import { runFolder } from '../sleeping-agent.ts'
+import { connectDatabase } from '../database.ts'
 
 /**
  * So many loops like one that is there, `batch-1` the newest, each ten seconds older than the one before; all over. They
@@ -12,9 +10,7 @@ export async function insertLoopsLike(
   loop: string,
   count: number,
 ): Promise<void> {
-  const host = join(runFolder(treadle), 'pg')
-  const db = new pg.Client({ host, user: 'postgres', database: 'treadle' })
-  await db.connect()
+  await using db = await connectDatabase(treadle)
   await db.query(
     `insert into spool.loops (id, org, user_id, name, spec, is_trusted, state, ending, reason, created_at, started_at, ended_at, changed_at)
      select gen_random_uuid()::text, org, user_id, 'batch-' || n, spec || jsonb_build_object('name', 'batch-' || n), is_trusted,
@@ -23,5 +19,4 @@ export async function insertLoopsLike(
      where id = $1`,
     [loop, count],
   )
-  await db.end()
 }
