@@ -12,7 +12,10 @@ export class Asking {
   giveUp = (): void => this.#gone?.abort()
 
   /** `take` shows what came; it is not called where a newer question was asked meanwhile. Nothing is thrown. */
-  protected async asking<T>(question: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void): Promise<void> {
+  protected async asking<T>(
+    question: (signal: AbortSignal) => Promise<T>,
+    take: (answer: T) => void,
+  ): Promise<void> {
     this.giveUp()
     const gone = new AbortController()
     this.#gone = gone
