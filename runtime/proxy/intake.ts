@@ -6,7 +6,7 @@ import type { Wire } from './api.ts'
 import { assertPlain, type BodyStore } from './body.ts'
 import { ModelCall } from './call.ts'
 import type { Caller } from './caller.ts'
-import type { ProxyConfig } from './config.ts'
+import type { GatewayConfig } from './config.ts'
 import { watchCount } from './count.ts'
 import { refusalTable } from './errors.ts'
 import type { Exchange } from './exchange.ts'
@@ -23,7 +23,7 @@ import { readSession } from './turn.ts'
 import type { Turns } from './turns.ts'
 
 export type IntakeDeps = {
-  config: ProxyConfig
+  config: GatewayConfig
   providers: Providers
   prices: Prices
   sandboxes: Sandboxes
