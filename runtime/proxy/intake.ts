@@ -13,12 +13,12 @@ import { refusalTable } from './errors.ts'
 import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
 import type { Ledger } from './ledger.ts'
 import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
-import { peek } from './peek.ts'
 import type { Prices } from './prices.ts'
 import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
 import { Refusal, toStatus } from './refusal.ts'
 import { Relay } from './relay.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
+import { scan } from './scan.ts'
 import { readSession } from './turn.ts'
 import type { Turns } from './turns.ts'
 
@@ -83,7 +83,7 @@ export function createIntake(deps: IntakeDeps): Intake {
 function send(deps: IntakeDeps, asked: Asked, held: Held): void {
   const { request, response, wire, caller } = asked
   const { body } = held
-  const { model } = peek(body, asked.model)
+  const { model } = scan(body, { wire, operation: 'generate', model: asked.model })
   const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now() }
   const provider = admit(deps, known, held.state)
   const { kind, vaulted } = provider
@@ -102,7 +102,7 @@ function send(deps: IntakeDeps, asked: Asked, held: Held): void {
 function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
   const { request, response, wire, caller } = asked
   const { providers, prices, config, log } = deps
-  const { model } = peek(held.body, asked.model)
+  const { model } = scan(held.body, { wire, operation: 'count', model: asked.model })
   const spent = held.state
   const provider = planAdmission({ caller, wire, model, spent }, providers.all(), prices)
   const watcher = watchCount({ response, wire, log, onSettled: held.onSettled })
