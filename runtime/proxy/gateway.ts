@@ -9,7 +9,8 @@ import { createIntake } from './intake.ts'
 import { createKeys } from './keys.ts'
 import { type Ledger, startLedger } from './ledger.ts'
 import { listenModels } from './model-server.ts'
-import { createPrices, type Prices } from './prices.ts'
+import { startPrices } from './prices/price-source.ts'
+import type { Prices } from './prices/prices.ts'
 import { type Providers, readMasterKey, startProviders } from './providers.ts'
 import { createSandboxes, type Sandboxes, sandboxesMax } from './sandboxes.ts'
 import { sumSpent } from './sql/calls.ts'
@@ -38,7 +39,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const { db, log, now, verify, peers, folder } = deps
   await using starting = new AsyncDisposableStack()
   const vault = createVault(readMasterKey(config.masterKeyFile))
-  const prices = createPrices(config.prices, now)
+  const { prices } = starting.use(await startPrices({ config, log, now }))
   const sandboxes = createSandboxes(config.breaker.callsMax)
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),
