@@ -2,6 +2,7 @@
 import { startRepeating } from '#kernel/repeat.ts'
 import type { RoleDeps } from '#kernel/role.ts'
 import { createVault, type Vault } from '#kernel/vault.ts'
+import { type Budgets, startBudgets } from './budgets/budgets.ts'
 import { createIdentify } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
 import { createHandler } from './handler.ts'
@@ -27,6 +28,7 @@ export type Gateway = AsyncDisposable & {
   providers: Providers
   sandboxes: Sandboxes
   ledger: Ledger
+  budgets: Budgets
   /** All that was booked here until now is in PostgreSQL when this resolves. */
   flush(): Promise<void>
   /** What people set is read again when this resolves: no call begins with what was before. */
@@ -44,6 +46,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),
   )
+  const budgets = starting.use(await startBudgets({ db, log, now, holder: ledger.journal }))
   if (config.lineSocket !== null) {
     const since = new Date(now().getTime() - spentMs)
     for (const { sandbox, tokens, nano_usd } of await db.any(sumSpent(since, sandboxesMax))) {
@@ -57,7 +60,17 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   await keys.refresh(AbortSignal.timeout(firstKeysMsMax)).catch(() => {}) // Where auth is not up yet, the next turn has them.
   starting.use(startRepeating(keys.refresh, config.keysPollMs, log))
   const identify = createIdentify(keys, verify, now)
-  const intake = createIntake({ config, providers, prices, sandboxes, ledger, turns, log, now })
+  const intake = createIntake({
+    config,
+    providers,
+    prices,
+    sandboxes,
+    ledger,
+    budgets,
+    turns,
+    log,
+    now,
+  })
   const handle = createHandler({ identify, intake, providers, log })
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()
@@ -68,8 +81,9 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     providers,
     sandboxes,
     ledger,
+    budgets,
     flush: ledger.flush,
-    refresh: providers.refresh,
+    refresh: async () => void (await Promise.all([providers.refresh(), budgets.refresh()])),
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }

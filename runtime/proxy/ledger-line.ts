@@ -56,6 +56,8 @@ export type Begun = {
   inputGuess: number
   /** The facts as text, open at its end: both lines of a call start with it, so they are written down once. */
   head: string
+  /** What the call holds in budgets, as JSON (`Reservation.toLine`); null = nothing. */
+  holds: string | null
 }
 
 const bytesPerToken = 4 // The usual rule of thumb for English and code.
@@ -96,17 +98,24 @@ export function toFacts(
   }
 }
 
-export function toBegun(facts: Facts, kind: Provider['kind'], bodyBytes: number): Begun {
+export function toBegun(
+  facts: Facts,
+  kind: Provider['kind'],
+  bodyBytes: number,
+  holds: string | null = null,
+): Begun {
   const head = JSON.stringify(facts).slice(0, -1)
-  return { facts, kind, inputGuess: guessTokens(bodyBytes), head }
+  return { facts, kind, inputGuess: guessTokens(bodyBytes), head, holds }
 }
 
 // The columns that may not be null, as a call has them that has not ended.
 const nothingYet =
   '"cached_tokens":0,"cache_write_tokens":0,"output_tokens":0,"cost_nano_usd":0,"is_priced":false,"tool_calls":0,"text":""'
 
-export const toBegunLine = ({ head, kind, inputGuess }: Begun): string =>
-  `${head},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}}`
+export const toBegunLine = ({ head, kind, inputGuess, holds }: Begun): string =>
+  `${head}${toHolds(holds)},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}}`
+
+const toHolds = (holds: string | null) => (holds === null ? '' : `,"holds":${holds}`)
 
 export type Ending = {
   state: End['state']
@@ -152,8 +161,9 @@ const toEnd = (ending: Ending): End => ({
   retry_after_s: ending.retryAfterS ?? null,
 })
 
-export const toEndedLine = (head: string, ending: Ending): string =>
-  `${head},${JSON.stringify(toEnd(ending)).slice(1)}`
+/** @param holds What the call came to in budgets, as JSON; null = nothing. */
+export const toEndedLine = (head: string, ending: Ending, holds: string | null = null): string =>
+  `${head}${toHolds(holds)},${JSON.stringify(toEnd(ending)).slice(1)}`
 
 /** The end of a call of which only the beginning is known. */
 export function toEstimatedLine(
