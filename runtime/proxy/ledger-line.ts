@@ -48,6 +48,8 @@ export type Begun = {
   kind: Provider['kind']
   /** The prompt's tokens as guessed by its bytes: the estimate if nothing better comes. */
   inputGuess: number
+  /** What the call holds in budgets, as JSON; a replay charges it. */
+  holds?: string | null
   /** The facts as text, open at its end: both lines of a call start with it, so they are written down once. */
   head: string
 }
@@ -98,8 +100,10 @@ export function toBegun(facts: Facts, kind: Provider['kind'], bodyBytes: number)
 const nothingYet =
   '"cached_tokens":0,"cache_write_tokens":0,"output_tokens":0,"cost_nano_usd":0,"is_priced":false,"tool_calls":0,"text":""'
 
-export const toBegunLine = ({ head, kind, inputGuess }: Begun): string =>
-  `${head},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}}`
+export const toBegunLine = ({ head, kind, inputGuess, holds }: Begun): string =>
+  `${head},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}${toHolds(holds)}}`
+
+const toHolds = (holds: string | null | undefined) => (holds ? `,"holds":${holds}` : '')
 
 export type Ending = {
   state: End['state']
@@ -115,6 +119,8 @@ export type Ending = {
   code?: string | null
   text?: string
   retryAfterS?: number | null
+  /** What the call charges its budgets, as JSON. */
+  holds?: string | null
 }
 
 const toEnd = (ending: Ending): End => ({
@@ -137,7 +143,7 @@ const toEnd = (ending: Ending): End => ({
 })
 
 export const toEndedLine = (head: string, ending: Ending): string =>
-  `${head},${JSON.stringify(toEnd(ending)).slice(1)}`
+  `${head}${toHolds(ending.holds)},${JSON.stringify(toEnd(ending)).slice(1)}`
 
 /** The end of a call of which only the beginning is known. */
 export function toEstimatedLine(

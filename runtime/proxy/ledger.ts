@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import type { DatabasePool } from 'slonik'
 import type { Logger } from '#kernel/log.ts'
 import { startRepeating } from '#kernel/repeat.ts'
+import { bookHolds } from './budgets/booking.ts'
 import type { ProxyConfig } from './config.ts'
 import { type Begun, type LedgerLine, toBegunLine, toEstimatedLine } from './ledger-line.ts'
 import type { Prices } from './prices.ts'
@@ -20,6 +21,8 @@ import { openSegments, type Position, type Segments } from './segments.ts'
 import { findShipped, moveShipped, upsertCalls } from './sql/calls.ts'
 
 export type Ledger = AsyncDisposable & {
+  /** Names its file for good: who leases budgets. */
+  readonly journal: string
   /** Books a call before it is sent. Throws `ledger/full` when that can't be done: then it must not be sent. */
   begin(call: Begun): void
   /** Books how a call ended, or that it was denied. Never throws: what the disk refuses waits in memory. */
@@ -65,6 +68,7 @@ export async function startLedger(options: Options): Promise<Ledger> {
   starting.use(startRepeating(work, config.shipMs, log))
   const started = starting.move()
   return {
+    journal,
     begin(call) {
       if (shipper.backlogBytes() > config.backlogBytesMax)
         throw new Refusal('ledger/full', 'It waits for its database.', 5)
@@ -175,6 +179,7 @@ function createShipper(segments: Segments, open: Open, journal: string, db: Data
       }
       await db.transaction(async (transaction) => {
         await transaction.query(upsertCalls(toRows(lines)))
+        await bookHolds(transaction, journal, lines)
         await transaction.query(moveShipped(journal, next))
       })
       shipped = next

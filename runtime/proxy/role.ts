@@ -2,6 +2,7 @@ import { listen } from '#kernel/http.ts'
 import { startRepeating } from '#kernel/repeat.ts'
 import type { Role, RoleDeps } from '#kernel/role.ts'
 import { createVault } from '#kernel/vault.ts'
+import { startBudgets } from './budgets/budgets.ts'
 import { createIdentify } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
 import { createHandler } from './handler.ts'
@@ -35,6 +36,8 @@ export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<P
   for (const { sandbox, tokens, nano_usd } of await db.any(sumSpent(since, sandboxesMax))) {
     sandboxes.restore(sandbox, { tokens, nanoUsd: nano_usd })
   }
+  // After the ledger: what the last process held is booked by then.
+  const budgets = starting.use(await startBudgets({ db, log, now, holder: ledger.journal }))
   const turns = starting.use(await startTurns({ folder, config: config.turns, peers, log }))
   const providers = starting.use(await startProviders({ config, db, vault, log, now }))
   starting.use(startRepeating(providers.refresh, config.providersPollMs, log))
@@ -43,7 +46,8 @@ export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<P
   const identify = createIdentify(keys, verify, now)
   const intake = createIntake({ config, providers, prices, sandboxes, ledger, turns, log, now })
   const handle = createHandler({ identify, intake, providers, log })
-  const routes = proxyRoutes({ db, vault, providers, sandboxes, ledger, verify, access, now })
+  const served = { db, vault, providers, sandboxes, ledger, budgets, log }
+  const routes = proxyRoutes({ ...served, verify, access, now })
   const { url } = starting.use(await listen(routes, 0, log))
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()

@@ -4,11 +4,14 @@ import type { DatabasePool } from 'slonik'
 import { z } from 'zod'
 import type { Access } from '#kernel/access.ts'
 import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
+import type { Logger } from '#kernel/log.ts'
 import { parse, parseStored } from '#kernel/parse.ts'
 import type { Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
 import { wiresOf } from './admission.ts'
 import type { UsageRow } from './api.ts'
+import type { Budgets } from './budgets/budgets.ts'
+import { budgetRoutes } from './budgets/routes.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
 import type { Ledger } from './ledger.ts'
@@ -24,6 +27,8 @@ type Deps = {
   providers: Providers
   sandboxes: Sandboxes
   ledger: Ledger
+  budgets: Budgets
+  log: Logger
   verify: Verifier
   access: Access
   now: () => Date
@@ -46,6 +51,7 @@ export function proxyRoutes(deps: Deps): Router {
   return Router()
     .use(withCaller(deps.verify))
     .use(providerRoutes(deps))
+    .use(budgetRoutes({ ...deps, flush: () => deps.ledger.flush() }))
     .get('/api/usage', async (request, response) => {
       const claims = userOf(response)
       access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })

@@ -40,6 +40,7 @@ export type EngineOptions = {
   log: Logger
   waitMs?: number
   waitersMax?: number
+  retryMs?: number
 }
 
 const waitMsUsual = 500 // A refill takes a few milliseconds; a call that ends and frees its bound, longer.
@@ -69,7 +70,7 @@ export function createEngine({ store, epoch, now, log, ...more }: EngineOptions)
       leases.tell(account)
     },
   }
-  const { waitMs = waitMsUsual, waitersMax = waitersMaxUsual } = more
+  const { waitMs = waitMsUsual, waitersMax = waitersMaxUsual, ...pace } = more
   const reserve = createReserve({
     matcher,
     keeper,
@@ -80,6 +81,7 @@ export function createEngine({ store, epoch, now, log, ...more }: EngineOptions)
     leases: () => leases,
   })
   const leases = createLeases({
+    ...pace,
     store,
     now,
     log,

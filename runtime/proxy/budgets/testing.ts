@@ -167,7 +167,7 @@ export class Desk {
     this.#bank = bank
     const epoch = bank.begin(holder)
     const store = bank.storeOf(holder, epoch)
-    this.engine = createEngine({ store, epoch, now, log: quiet, waitMs: 20, ...more })
+    this.engine = createEngine({ store, epoch, now, log: quiet, waitMs: 400, retryMs: 1, ...more })
     for (const budget of bank.budgets.values()) this.engine.put(budget)
   }
 
