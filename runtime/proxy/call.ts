@@ -1,8 +1,9 @@
 // One model call from its booking to its settlement: watches the relay, reads the answer beside it, and books the end.
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Logger } from '#kernel/log.ts'
 import type { CallUsage } from './api.ts'
 import type { Caller } from './caller.ts'
+import type { RawHeaders, Reply } from './exchange.ts'
+import { findHeader } from './headers.ts'
 import type { Ledger } from './ledger.ts'
 import { type Begun, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
 import type { Prices } from './prices.ts'
@@ -22,7 +23,7 @@ export type CallOptions = {
   body: Buffer
   /** What tells sessions of one API key apart; null = nothing does. */
   session: string | null
-  response: ServerResponse
+  reply: Reply
   state: SandboxState | undefined
   /** Called when all is booked. */
   onSettled: () => void
@@ -56,7 +57,7 @@ export class ModelCall implements Watcher {
     this.#beganMs = deps.now().getTime()
   }
 
-  head(status: number, headers: IncomingHttpHeaders): void {
+  head(status: number, headers: RawHeaders): void {
     const { begun } = this.#options
     const at = this.#deps.now()
     this.#status = status
@@ -64,8 +65,8 @@ export class ModelCall implements Watcher {
     this.#retryAfterS = toRetryAfterS(headers, at)
     this.#reader = new AnswerReader({
       wire: begun.facts.wire,
-      contentType: headers['content-type'],
-      contentEncoding: headers['content-encoding'],
+      contentType: findHeader(headers, 'content-type'),
+      contentEncoding: findHeader(headers, 'content-encoding'),
       onRead: (answer) => this.#settle(answer),
     })
   }
@@ -77,7 +78,7 @@ export class ModelCall implements Watcher {
   }
 
   end(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {
-    const { response, begun } = this.#options
+    const { reply, begun } = this.#options
     this.#outcome = outcome
     this.#error =
       outcome === 'client-left' ? 'the client left' : (refusal?.message ?? error?.message ?? null)
@@ -86,7 +87,7 @@ export class ModelCall implements Watcher {
         { error, call: begun.facts.id, provider: begun.facts.provider },
         'an upstream failed',
       )
-    if (refusal) this.#status = sendRefusal(response, refusal, begun.facts.wire)
+    if (refusal) this.#status = sendRefusal(reply, refusal, begun.facts.wire)
     if (this.#reader) this.#reader.end()
     else this.#settle(new Answer())
   }
@@ -170,8 +171,8 @@ export function planUsage(
 }
 
 /** Seconds, or a date (RFC 9110 section 10.2.3). */
-function toRetryAfterS(headers: IncomingHttpHeaders, now: Date): number | null {
-  const value = headers['retry-after']
+function toRetryAfterS(headers: RawHeaders, now: Date): number | null {
+  const value = findHeader(headers, 'retry-after')
   if (value === undefined) return null
   const seconds = /^\d{1,9}$/.test(value)
     ? Number(value)

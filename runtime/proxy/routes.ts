@@ -10,11 +10,11 @@ import type { Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
 import { wiresOf } from './admission.ts'
 import type { UsageRow } from './api.ts'
-import type { Budgets } from './budgets/budgets.ts'
+import type { KeepDeps } from './budgets/keep-budgets.ts'
 import { budgetRoutes } from './budgets/routes.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
-import type { Ledger } from './ledger.ts'
+import type { Books, Ledger } from './ledger.ts'
 import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
 import { readLoopUsage, readRecord, toUsage } from './record.ts'
@@ -26,9 +26,12 @@ type Deps = {
   vault: Vault
   providers: Providers
   sandboxes: Sandboxes
+  /** This process's own, where all that comes over lines is booked. */
   ledger: Ledger
-  budgets: Budgets
+  budgets: KeepDeps['budgets']
   log: Logger
+  /** Of all processes. */
+  books: Books
   verify: Verifier
   access: Access
   now: () => Date
@@ -51,7 +54,7 @@ export function proxyRoutes(deps: Deps): Router {
   return Router()
     .use(withCaller(deps.verify))
     .use(providerRoutes(deps))
-    .use(budgetRoutes({ ...deps, flush: () => deps.ledger.flush() }))
+    .use(budgetRoutes({ ...deps, flush: deps.books.flush }))
     .get('/api/usage', async (request, response) => {
       const claims = userOf(response)
       access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })
@@ -88,9 +91,9 @@ export function proxyRoutes(deps: Deps): Router {
 async function readUsage(
   org: string,
   { days, loop }: z.infer<typeof UsageQuestion>,
-  { db, ledger, now }: Deps,
+  { db, books, now }: Deps,
 ): Promise<UsageRow[]> {
-  await ledger.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
+  await books.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
   const since = new Date(Math.floor(now().getTime() / dayMs - days + 1) * dayMs)
   const rows = await db.any(sumUsage(org, since, loop ?? null, usageRowsMax))
   return rows.map(toUsageRow)

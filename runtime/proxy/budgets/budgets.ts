@@ -1,4 +1,5 @@
 // The budgets of one process: what people set, read again and again; what calls hold, in memory; what is leased, in PostgreSQL.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabasePool } from 'slonik'
 import type { Logger } from '#kernel/log.ts'
 import { startRepeating } from '#kernel/repeat.ts'
@@ -106,6 +107,17 @@ export function createEngine({ store, epoch, now, log, ...more }: EngineOptions)
     leases,
     put,
     remove,
+    /** At a stop in order: what is leased and not spent is the others' at once. */
+    async giveBackAll() {
+      for (const { accounts } of matcher.all()) {
+        for (const account of accounts.values()) {
+          if (account.free <= 0) continue
+          account.giveBack(account.free)
+          tell(account)
+        }
+      }
+      await leases.settled()
+    },
     keepUp: () => keepUp({ matcher, tell }, now()),
     stop() {
       reserve.stop()
@@ -127,6 +139,7 @@ export type StartOptions = {
 
 const keepUpMs = 500
 const purgeMs = 3_600_000
+const lastWordMs = 2_000 // Without it, what is leased here is free again when this holder comes back.
 const pollMsUsual = 1_000
 
 export async function startBudgets(options: StartOptions): Promise<Budgets> {
@@ -135,7 +148,11 @@ export async function startBudgets(options: StartOptions): Promise<Budgets> {
   const epoch = await beginEpoch(db, holder)
   const store = createLeaseStore(db, { holder, epoch })
   const engine = createEngine({ store, epoch, log, now: () => now().getTime(), ...more })
-  starting.defer(() => engine.stop())
+  starting.defer(async () => {
+    engine.reserve.stop()
+    await Promise.race([engine.giveBackAll(), sleep(lastWordMs, undefined, { ref: false })])
+    engine.stop()
+  })
   const refresh = createRefresh(db, engine)
   await refresh()
   starting.use(startRepeating(refresh, pollMs, log))

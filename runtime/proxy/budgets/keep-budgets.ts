@@ -26,7 +26,13 @@ import { toBudget } from './budget-store.ts'
 import type { Budgets } from './budgets.ts'
 import { planWindow } from './window.ts'
 
-export type KeepDeps = { db: DatabasePool; budgets: Budgets; log: Logger; now: () => Date }
+export type KeepDeps = {
+  db: DatabasePool
+  /** `refresh` reaches all processes of this role that there are here. */
+  budgets: Pick<Budgets, 'refresh' | 'heldHere'>
+  log: Logger
+  now: () => Date
+}
 type Owner = { org: string; user: string }
 
 const budgetsMax = 10_000 // Of one organisation: all are held in memory, by every proxy.
