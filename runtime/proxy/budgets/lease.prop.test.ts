@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { Reservation } from './reservation.ts'
-import { Bank, budgetOf, Desk, flat, spenderOf } from './testing.ts'
+import { Bank, budgetOf, Desk, flat, spenderOf } from './testing/bank.ts'
 
 type Step =
   | { kind: 'call'; desk: number; bound: number; tokens: number }
