@@ -19,6 +19,8 @@ export type ResourceType =
   | 'Provider'
   | 'Usage'
   | 'Org'
+  | 'Route'
+  | 'Policy'
 export type Resource = {
   type: ResourceType
   id: string

@@ -82,6 +82,8 @@ function findReason(provider: LiveProvider, wanted: Wanted): Looked['out'] {
   return null
 }
 
+export const reasonIn = 'it lists the model and speaks the wire; the oldest such one serves'
+
 /** What the caller is told when nobody is in. */
 export function toRefusal(wanted: Wanted, route: Route | undefined, looked: readonly Looked[]) {
   const { model, pinned, verdict } = wanted

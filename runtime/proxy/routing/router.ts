@@ -56,18 +56,8 @@ export type Planned = { plan: Plan; verdict: Verdict }
 export type Router = {
   /** Throws the refusal. **The plan holds a slot**: whoever gets one calls `close` at last. */
   plan(asked: RouteAsked): Planned
-  /** The same decision without taking anything, for who wants to know why. */
-  look(asked: RouteAsked): Sight
   health: Health
 }
-export type Sight = {
-  verdict: Verdict
-  wanted: Wanted
-  route: Route | undefined
-  looked: readonly Looked[]
-  ordered: readonly Choice[]
-}
-
 export type RouterDeps = {
   providers: { all(): readonly LiveProvider[] }
   rules: RulesInMemory
@@ -81,13 +71,13 @@ export type RouterDeps = {
 export function createRouter(deps: RouterDeps): Router {
   const { providers, rules, health, now, homes = createHomes(), random = Math.random } = deps
 
-  const settle = (asked: RouteAsked, verdict: Verdict): Omit<Sight, 'looked' | 'verdict'> => {
+  const settle = (asked: RouteAsked, verdict: Verdict) => {
     const { caller, wire, model } = asked
     const pinned = caller.sandbox?.provider
     const wanted: Wanted = { org: caller.org, model, wire, pinned, verdict }
     const routes = takesRoute(wanted) ? rules.routesOf(caller.org) : []
     const route = routes.length === 0 ? undefined : findRoute(routes, describe(asked, verdict))
-    return { wanted, route, ordered: [] }
+    return { wanted, route }
   }
 
   const orderOf = (asked: RouteAsked, route: Route, looked: readonly Looked[]): Choice[] => {
@@ -102,16 +92,6 @@ export function createRouter(deps: RouterDeps): Router {
 
   return {
     health,
-    look(asked) {
-      const verdict = judge(toCall(asked), rules.scopedOf(asked.caller))
-      const { wanted, route } = settle(asked, verdict)
-      if (!route) {
-        const looked = lookAtAll(wanted, providers.all())
-        return { verdict, wanted, route, looked, ordered: looked.filter(isIn).slice(0, 1) }
-      }
-      const looked = lookAtTargets(route, wanted, providers.all())
-      return { verdict, wanted, route, looked, ordered: orderOf(asked, route, looked) }
-    },
     plan(asked) {
       const verdict = judge(toCall(asked), rules.scopedOf(asked.caller))
       const { wanted, route } = settle(asked, verdict)
