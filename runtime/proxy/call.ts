@@ -1,11 +1,13 @@
 // One model call from its booking to its settlement: watches the relay, reads the answer beside it, and books the end.
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Logger } from '#kernel/log.ts'
 import type { CallUsage } from './api.ts'
+import type { Reservation } from './budgets/reservation.ts'
 import type { Caller } from './caller.ts'
+import type { RawHeaders, Reply } from './exchange.ts'
+import { findHeader } from './headers.ts'
 import type { Ledger } from './ledger.ts'
-import { type Begun, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
-import type { Prices } from './prices.ts'
+import { type Begun, type Ending, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
+import type { Prices } from './prices/prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
 import type { Outcome, Watcher } from './relay.ts'
@@ -22,7 +24,8 @@ export type CallOptions = {
   body: Buffer
   /** What tells sessions of one API key apart; null = nothing does. */
   session: string | null
-  response: ServerResponse
+  reply: Reply
+  reservation: Reservation
   state: SandboxState | undefined
   /** Called when all is booked. */
   onSettled: () => void
@@ -56,7 +59,7 @@ export class ModelCall implements Watcher {
     this.#beganMs = deps.now().getTime()
   }
 
-  head(status: number, headers: IncomingHttpHeaders): void {
+  head(status: number, headers: RawHeaders): void {
     const { begun } = this.#options
     const at = this.#deps.now()
     this.#status = status
@@ -64,8 +67,8 @@ export class ModelCall implements Watcher {
     this.#retryAfterS = toRetryAfterS(headers, at)
     this.#reader = new AnswerReader({
       wire: begun.facts.wire,
-      contentType: headers['content-type'],
-      contentEncoding: headers['content-encoding'],
+      contentType: findHeader(headers, 'content-type'),
+      contentEncoding: findHeader(headers, 'content-encoding'),
       onRead: (answer) => this.#settle(answer),
     })
   }
@@ -77,7 +80,7 @@ export class ModelCall implements Watcher {
   }
 
   end(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {
-    const { response, begun } = this.#options
+    const { reply, begun } = this.#options
     this.#outcome = outcome
     this.#error =
       outcome === 'client-left' ? 'the client left' : (refusal?.message ?? error?.message ?? null)
@@ -86,23 +89,30 @@ export class ModelCall implements Watcher {
         { error, call: begun.facts.id, provider: begun.facts.provider },
         'an upstream failed',
       )
-    if (refusal) this.#status = sendRefusal(response, refusal, begun.facts.wire)
+    if (refusal) this.#status = sendRefusal(reply, refusal, begun.facts.wire)
     if (this.#reader) this.#reader.end()
     else this.#settle(new Answer())
   }
 
   #settle(answer: Answer): void {
-    const { begun, provider, state, onSettled } = this.#options
+    const { begun, provider, state, reservation, onSettled } = this.#options
     const { ledger, prices, now } = this.#deps
     const { facts, kind, head, inputGuess } = begun
     const known = planUsage(this.#outcome, this.#status, answer, inputGuess)
     const { usage } = known
-    const costNanoUsd = prices.costNanoUsd(kind, facts.model, usage)
-    const line = toEndedLine(head, {
+    const cost = prices.cost(kind, facts.model, { ...usage, serviceTier: answer.serviceTier })
+    const costNanoUsd = cost?.nanoUsd ?? null
+    const spent = {
+      nanoUsd: costNanoUsd ?? 0,
+      tokens: usage.inputTokens + usage.outputTokens,
+    }
+    const ending: Ending = {
       state: known.state,
       usage,
+      serviceTier: answer.serviceTier,
       status: this.#status,
       costNanoUsd,
+      isWhollyPriced: cost !== null && cost.unpriced.length === 0,
       stopReason: answer.stopReason,
       toolCalls: answer.toolCalls.length,
       endedAt: now(),
@@ -110,12 +120,9 @@ export class ModelCall implements Watcher {
       error: redact(this.#error ?? answer.error, provider),
       text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
-    })
-    ledger.end(facts.id, line)
-    if (state) {
-      state.nanoUsd += costNanoUsd ?? 0
-      state.tokens += usage.inputTokens + usage.outputTokens
     }
+    ledger.end(facts.id, toEndedLine(head, ending, reservation.toLine(spent)))
+    reservation.settle(spent)
     this.#handTurn(answer)
     this.#log(known.state, usage, costNanoUsd)
     onSettled()
@@ -170,8 +177,8 @@ export function planUsage(
 }
 
 /** Seconds, or a date (RFC 9110 section 10.2.3). */
-function toRetryAfterS(headers: IncomingHttpHeaders, now: Date): number | null {
-  const value = headers['retry-after']
+function toRetryAfterS(headers: RawHeaders, now: Date): number | null {
+  const value = findHeader(headers, 'retry-after')
   if (value === undefined) return null
   const seconds = /^\d{1,9}$/.test(value)
     ? Number(value)

@@ -12,15 +12,23 @@ const Price = z.strictObject({
   cachedUsdPerMTok: usdPerMTok,
   cacheWriteUsdPerMTok: usdPerMTok,
   outputUsdPerMTok: usdPerMTok,
+  /** Left out = 1.6 times that of other writes. */
+  cacheWrite1hUsdPerMTok: usdPerMTok.optional(),
+  /** Left out = as output. */
+  reasoningUsdPerMTok: usdPerMTok.optional(),
+  contextTokensMax: z.int().min(1).optional(),
+  outputTokensMax: z.int().min(1).optional(),
 })
 export type Price = Readonly<z.infer<typeof Price>>
 
 export const ProxyConfig = z.strictObject({
   port: z.int().min(0).max(65_535),
+  workers: z.int().min(1).max(64),
   lineSocket: z.string().min(1).max(107),
   masterKeyFile: z.string().min(1),
   rehearsal: z.strictObject({ url: z.url(), keyFile: z.string().min(1) }).nullable(),
   prices: z.array(Price).max(1_000),
+  pricesFile: z.string().min(1).nullable(),
   connectionsMax: z.int().min(1),
   inFlightMax: z.int().min(1),
   bodyBytesMax: Bytes,
@@ -51,5 +59,7 @@ export const ProxyConfig = z.strictObject({
   }),
 })
 export type ProxyConfig = Readonly<z.infer<typeof ProxyConfig>>
+/** Without a line socket no sandbox comes in: a worker has none. */
+export type GatewayConfig = Omit<ProxyConfig, 'lineSocket'> & { lineSocket: string | null }
 
 export const parseConfig = (input: unknown) => parse(ProxyConfig, input)
