@@ -13,6 +13,13 @@ export type ProxyCode =
   | 'provider/invalid'
   | 'usage/invalid'
   | 'ledger/behind'
+  | 'route/none'
+  | 'route/exists'
+  | 'route/invalid'
+  | 'policy/absent'
+  | 'policy/invalid'
+  | 'explain/invalid'
+  | 'explain/key-absent'
 
 export const faultTable: FaultTable<ProxyCode> = {
   'budget/absent': { status: 404, text: 'No budget has this name.' },
@@ -25,6 +32,13 @@ export const faultTable: FaultTable<ProxyCode> = {
   'provider/invalid': { status: 400, text: 'The provider is not as the schema asks.' },
   'usage/invalid': { status: 400, text: 'The question is not as the schema asks.' },
   'ledger/behind': { status: 503, text: 'The ledger is not in the database yet. Ask again.' },
+  'route/none': { status: 404, text: 'No route has this name.' },
+  'route/exists': { status: 409, text: 'A route has this name. Remove it first, or change it.' },
+  'route/invalid': { status: 400, text: 'The route is not as the schema asks.' },
+  'policy/absent': { status: 404, text: 'No policy is set for this.' },
+  'policy/invalid': { status: 400, text: 'The policy is not as the schema asks.' },
+  'explain/invalid': { status: 400, text: 'The question is not as the schema asks.' },
+  'explain/key-absent': { status: 404, text: 'No API key that is good has this id.' },
 }
 export const fault = createFaults(faultTable)
 
@@ -58,6 +72,16 @@ export type RefusalCode =
   | 'upstream/failed'
   | 'upstream/timeout'
   | 'version/refused'
+  | 'capacity/provider'
+  | 'policy/model'
+  | 'policy/output'
+  | 'policy/region'
+  | 'policy/retention'
+  | 'policy/tool'
+  | 'response/absent'
+  | 'responses/unknown'
+  | 'tags/invalid'
+  | 'upstream/credentials'
 
 type RefusalRow = {
   status: number
@@ -200,4 +224,59 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
     text: 'The provider did not answer in time.',
   },
   'version/refused': { status: 505, type: 'invalid_request_error', text: 'Speak HTTP/1.1.' },
+  'capacity/provider': {
+    status: 503,
+    type: 'overloaded_error',
+    text: 'The provider has as many calls as it may have at once. Try again soon.',
+  },
+  'policy/model': {
+    status: 403,
+    type: 'permission_error',
+    text: 'A policy does not allow this model.',
+    isDenial: true,
+  },
+  'policy/output': {
+    status: 403,
+    type: 'permission_error',
+    text: 'A policy limits the tokens of an answer.',
+    isDenial: true,
+  },
+  'policy/region': {
+    status: 403,
+    type: 'permission_error',
+    text: 'A policy asks for a region in which no provider serves this model.',
+    isDenial: true,
+  },
+  'policy/retention': {
+    status: 403,
+    type: 'permission_error',
+    text: 'A policy asks for a data retention that no provider of this model promises.',
+    isDenial: true,
+  },
+  'policy/tool': {
+    status: 403,
+    type: 'permission_error',
+    text: 'A policy does not allow this tool.',
+    isDenial: true,
+  },
+  'response/absent': {
+    status: 404,
+    type: 'invalid_request_error',
+    text: 'No response of this id is known here.',
+  },
+  'responses/unknown': {
+    status: 503,
+    type: 'api_error',
+    text: "Whose response this is can't be found out now. Try again soon.",
+  },
+  'tags/invalid': {
+    status: 400,
+    type: 'invalid_request_error',
+    text: 'The tags in x-treadle-tags are not as they must be.',
+  },
+  'upstream/credentials': {
+    status: 502,
+    type: 'api_error',
+    text: 'No credential of the providers for this model works now. Yours is good; an owner must look at theirs.',
+  },
 }

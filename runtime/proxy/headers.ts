@@ -34,6 +34,8 @@ const requestDrops = new Set([
   'cf-connecting-ip',
   'x-goog-fieldmask', // It would cut the usage out of the answer.
   'x-http-method-override', // Google's front ends would take it for the method.
+  'x-treadle-tags', // Said to us alone (policy/tags.ts).
+  'x-treadle-end-user',
 ])
 const responseDrops = new Set([...hopByHop, 'set-cookie', 'set-cookie2'])
 

@@ -31,6 +31,27 @@ export type LiveProvider = {
   vaulted: readonly string[]
   key: Secret
   pool: Pool
+} & ProviderSettings
+
+/** What routes and connections go by, beside the credential. */
+export type ProviderSettings = {
+  /** Calls at once at most, of this credential in one process; null = any number. */
+  callsMax: number | null
+  region: string | null
+  retention: readonly string[]
+  /** An HTTP proxy on the way out, and certificates (PEM) that are trusted beside the system's. */
+  proxyUrl: string | null
+  ca: string | null
+  /** When the key expires, where somebody said so. */
+  expiresAt: number | null
+}
+const noSettings: ProviderSettings = {
+  callsMax: null,
+  region: null,
+  retention: [],
+  proxyUrl: null,
+  ca: null,
+  expiresAt: null,
 }
 
 export type Providers = AsyncDisposable & {
@@ -117,6 +138,12 @@ function openProvider(row: ProviderRow, key: Secret, config: GatewayConfig): Liv
     vaulted: vaultedHeaders(row.kind, key.reveal()),
     key,
     pool: openPool(url, row.allow_private, config),
+    callsMax: row.calls_max,
+    region: row.region,
+    retention: row.retention,
+    proxyUrl: row.proxy_url,
+    ca: row.ca,
+    expiresAt: row.expires_at,
   }
 }
 
@@ -140,6 +167,7 @@ function openRehearsal(
     vaulted: vaultedHeaders('rehearsal', key.reveal()),
     key,
     pool: openPool(url, true, config),
+    ...noSettings,
   }
 }
 

@@ -14,11 +14,18 @@ const Row = z.object({
   wrapped_key: z.instanceof(Buffer),
   ciphertext: z.instanceof(Buffer),
   created_at: z.number(),
+  calls_max: z.number().nullable(),
+  region: z.string().nullable(),
+  retention: z.array(z.string()),
+  proxy_url: z.string().nullable(),
+  ca: z.string().nullable(),
+  expires_at: z.number().nullable(),
 })
 export type ProviderRow = z.infer<typeof Row>
 
 const columns = sql.fragment`
-  id, org, name, kind, base_url, allow_private, models, wrapped_key, ciphertext, created_at`
+  id, org, name, kind, base_url, allow_private, models, wrapped_key, ciphertext, created_at,
+  calls_max, region, retention, proxy_url, ca, expires_at`
 
 /** Oldest first: of two that list a model, the one that was there before serves it. */
 export const listProviders = (rowsMax: number) =>
