@@ -2,7 +2,7 @@
 import { toUsdText } from '#kernel/units.ts'
 import { type Wire, wires } from './api.ts'
 import type { Caller } from './caller.ts'
-import type { Prices } from './prices.ts'
+import type { Prices } from './prices/prices.ts'
 import { type LiveProvider, rehearsalPrefix, speaks } from './providers.ts'
 import { Refusal } from './refusal.ts'
 

@@ -5,7 +5,7 @@ import type { CallUsage } from './api.ts'
 import type { Caller } from './caller.ts'
 import type { Ledger } from './ledger.ts'
 import { type Begun, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
-import type { Prices } from './prices.ts'
+import type { Prices } from './prices/prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
 import type { Outcome, Watcher } from './relay.ts'
@@ -97,12 +97,15 @@ export class ModelCall implements Watcher {
     const { facts, kind, head, inputGuess } = begun
     const known = planUsage(this.#outcome, this.#status, answer, inputGuess)
     const { usage } = known
-    const costNanoUsd = prices.costNanoUsd(kind, facts.model, usage)
+    const cost = prices.cost(kind, facts.model, { ...usage, serviceTier: answer.serviceTier })
+    const costNanoUsd = cost?.nanoUsd ?? null
     const line = toEndedLine(head, {
       state: known.state,
       usage,
+      serviceTier: answer.serviceTier,
       status: this.#status,
       costNanoUsd,
+      isWhollyPriced: cost !== null && cost.unpriced.length === 0,
       stopReason: answer.stopReason,
       toolCalls: answer.toolCalls.length,
       endedAt: now(),

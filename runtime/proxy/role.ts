@@ -9,7 +9,7 @@ import { createIntake } from './intake.ts'
 import { createKeys } from './keys.ts'
 import { startLedger } from './ledger.ts'
 import { listenModels } from './model-server.ts'
-import { createPrices } from './prices.ts'
+import { startPrices } from './prices/price-source.ts'
 import { readMasterKey, startProviders } from './providers.ts'
 import { proxyRoutes } from './routes.ts'
 import { createSandboxes, sandboxesMax } from './sandboxes.ts'
@@ -26,7 +26,7 @@ export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<P
   const { db, log, now, verify, peers, access, folder } = deps
   await using starting = new AsyncDisposableStack()
   const vault = createVault(readMasterKey(config.masterKeyFile))
-  const prices = createPrices(config.prices, now)
+  const { prices } = starting.use(await startPrices({ config, log, now }))
   const sandboxes = createSandboxes(config.breaker.callsMax)
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),
