@@ -105,8 +105,8 @@ function createMemo(find: (kind: Kind, model: string, at: Date) => Known, now: (
   const kinds = new Map<Kind, Map<string, Kept>>()
   return {
     get(kind: Kind, model: string): Known {
-      let models = kinds.get(kind)
-      if (!models) kinds.set(kind, (models = new Map()))
+      const models = kinds.get(kind) ?? new Map<string, Kept>()
+      if (models.size === 0) kinds.set(kind, models)
       const at = now()
       const kept = models.get(model)
       if (kept && Math.abs(at.getTime() - kept.atMs) < keepMs) return kept.known
