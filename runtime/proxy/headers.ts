@@ -32,6 +32,7 @@ const requestDrops = new Set([
   'x-client-ip',
   'true-client-ip',
   'cf-connecting-ip',
+  'x-treadle-org',
   'x-goog-fieldmask', // It would cut the usage out of the answer.
   'x-http-method-override', // Google's front ends would take it for the method.
 ])

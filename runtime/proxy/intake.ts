@@ -2,12 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '#kernel/log.ts'
 import { planAdmission } from './admission.ts'
-import type { Wire } from './api.ts'
-import { assertPlain, type BodyStore } from './body.ts'
+import type { Operation, Wire } from './api.ts'
+import type { BodyStore } from './body.ts'
 import { ModelCall } from './call.ts'
 import type { Caller } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
 import { watchCount } from './count.ts'
+import { decodeBody, readEncoding } from './encoding.ts'
 import { refusalTable } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
@@ -19,8 +20,10 @@ import { Refusal, toStatus } from './refusal.ts'
 import { Relay } from './relay.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
 import { scan } from './scan.ts'
+import { type FindStored, sendStored } from './stored.ts'
 import { readSession } from './turn.ts'
 import type { Turns } from './turns.ts'
+import { toUpstreamPath } from './upstream-path.ts'
 
 export type IntakeDeps = {
   config: ProxyConfig
@@ -29,19 +32,27 @@ export type IntakeDeps = {
   sandboxes: Sandboxes
   ledger: Ledger
   turns: Turns
+  findStored: FindStored
   log: Logger
   now: () => Date
 }
 export type Asked = {
   exchange: Exchange
   wire: Wire
+  operation: Operation
   /** Where the path names it; else the body does. */
   model: string | null
-  /** Asks how many tokens something has, which costs nothing: it is forwarded, and not booked. */
-  isCount: boolean
+  /** Path and query as the vendor has them, without a credential. */
+  target: string
+  storedId: string | null
   caller: Caller
 }
-type Held = { body: Buffer; state: SandboxState | undefined; onSettled: () => void }
+type Held = {
+  /** Unpacked. */ body: Buffer /** As it came. */
+  packed: Buffer
+  state: SandboxState | undefined
+  onSettled: () => void
+}
 
 export type Intake = {
   /** Resolves when the call is on its way. Throws the refusal otherwise, with nothing sent. */
@@ -67,11 +78,17 @@ export function createIntake(deps: IntakeDeps): Intake {
         leave()
       }
       try {
-        assertPlain(exchange.headers)
-        const body = await exchange.readBody(config.bodyBytesMax, store)
-        bytes = body.length
-        const forward = asked.isCount ? sendCount : send
-        forward(deps, asked, { body, state, onSettled })
+        if (asked.operation === 'stored') return sendStored(deps, asked, onSettled)
+        const encoding = readEncoding(exchange.headers)
+        const packed = await exchange.readBody(config.bodyBytesMax, store)
+        bytes = packed.length
+        const body = encoding ? await decodeBody(packed, encoding, config.bodyBytesMax) : packed
+        if (body !== packed) {
+          store.bytes += body.length
+          bytes += body.length
+        }
+        const forward = asked.operation === 'count' ? sendCount : send
+        forward(deps, asked, { body, packed, state, onSettled })
       } catch (error) {
         onSettled()
         throw error
@@ -81,10 +98,10 @@ export function createIntake(deps: IntakeDeps): Intake {
 }
 
 function send(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { exchange, wire, caller } = asked
-  const { headers: raw, reply, target } = exchange
-  const { body } = held
-  const { model } = scan(body, { wire, operation: 'generate', model: asked.model })
+  const { exchange, wire, caller, target } = asked
+  const { headers: raw, reply } = exchange
+  const { body, packed } = held
+  const { model } = scan(body, asked)
   const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now() }
   const provider = admit(deps, known, held.state)
   const { kind, vaulted } = provider
@@ -96,15 +113,15 @@ function send(deps: IntakeDeps, asked: Asked, held: Held): void {
   deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
   const call = new ModelCall({ begun, caller, provider, session, reply, ...held }, deps)
   const relay = new Relay(reply, call, deps.config.idleMs)
-  const path = provider.prefix + target
-  provider.pool.dispatch({ method: 'POST', path, headers: sent, body }, relay)
+  const path = toUpstreamPath(kind, provider.prefix, target)
+  provider.pool.dispatch({ method: 'POST', path, headers: sent, body: packed }, relay)
 }
 
 function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { exchange, wire, caller } = asked
+  const { exchange, wire, caller, target } = asked
   const { providers, prices, config, log } = deps
-  const { headers: raw, reply, target } = exchange
-  const { model } = scan(held.body, { wire, operation: 'count', model: asked.model })
+  const { headers: raw, reply } = exchange
+  const { model } = scan(held.body, asked)
   const spent = held.state
   const provider = planAdmission({ caller, wire, model, spent }, providers.all(), prices)
   const watcher = watchCount({ reply, wire, log, onSettled: held.onSettled })

@@ -107,6 +107,8 @@ const listNames = {
   anthropic: 'anthropic',
   openai: 'openai',
   gemini: 'google',
+  zai: 'zai',
+  'openai-compatible': 'openai-compatible', // No vendor: the model's name alone says what it is.
   rehearsal: 'rehearsal',
 } as const
 

@@ -41,7 +41,10 @@ export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<P
   const keys = createKeys(peers, now, config.keysStaleMsMax)
   starting.use(startRepeating(keys.refresh, config.keysPollMs, log))
   const identify = createIdentify(keys, verify, now)
-  const intake = createIntake({ config, providers, prices, sandboxes, ledger, turns, log, now })
+  const findStored = () => null // Who stored what is not kept: none is known to be anybody's.
+  const intake = createIntake({
+    ...{ config, providers, prices, sandboxes, ledger, turns, findStored, log, now },
+  })
   const handle = createHandler({ identify, intake, providers, log })
   const routes = proxyRoutes({ db, vault, providers, sandboxes, ledger, verify, access, now })
   const { url } = starting.use(await listen(routes, 0, log))
