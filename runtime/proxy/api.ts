@@ -13,7 +13,7 @@ export const operations = ['generate', 'count', 'compact', 'embed', 'stored'] as
 export type Operation = (typeof operations)[number]
 
 /** Which vendor's wire and header a provider wants. */
-export const providerKinds = ['anthropic', 'openai', 'gemini'] as const
+export const providerKinds = ['anthropic', 'openai', 'gemini', 'zai', 'openai-compatible'] as const
 export type ProviderKind = (typeof providerKinds)[number]
 
 const Key = z
@@ -34,7 +34,7 @@ export const NewProvider = z.strictObject({
   kind: z.enum(providerKinds),
   /** The credential itself; the command reads it from a file. It never comes back. */
   key: Key,
-  /** Origin, or origin and prefix, before /v1 or /v1beta. */
+  /** Origin, or origin and prefix; with or without /v1 or /v1beta at its end. Of Z.ai either style's. */
   baseUrl: BaseUrl.optional(),
   /** Needed for an address that is private, loopback or link-local. */
   allowPrivate: z.boolean().default(false),

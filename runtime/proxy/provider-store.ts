@@ -15,11 +15,14 @@ import {
   type ProviderRow,
   replaceProvider,
 } from './sql/providers.ts'
+import { toUpstreamPath } from './upstream-path.ts'
 
 const baseUrls = {
   anthropic: 'https://api.anthropic.com',
   openai: 'https://api.openai.com',
   gemini: 'https://generativelanguage.googleapis.com',
+  zai: 'https://api.z.ai/api/paas/v4',
+  'openai-compatible': null,
 } as const
 
 type Deps = { db: DatabasePool; vault: Vault; providers: Providers; now: () => Date }
@@ -34,7 +37,9 @@ export async function addProvider(
   if (name === 'rehearsal')
     throw fault('provider/exists', { say: 'rehearsal is the built-in one.' })
   assertModels(models)
-  const baseUrl = toBaseUrl(added.baseUrl ?? baseUrls[kind], allowPrivate)
+  const given = added.baseUrl ?? baseUrls[kind]
+  if (given === null) throw fault('provider/address', { say: 'Give its base URL.' })
+  const baseUrl = toBaseUrl(given, allowPrivate)
   const sealed = deps.vault.seal(sealedName(org, name), new Secret(added.key))
   const row = await deps.db.maybeOne(
     insertProvider({ name, kind, baseUrl, allowPrivate, models, org, user, ...sealed }, deps.now()),
@@ -164,7 +169,8 @@ export async function tryProvider(
   try {
     const headers =
       live.kind === 'anthropic' ? withAnthropicVersion([...live.vaulted]) : [...live.vaulted]
-    const path = `${live.prefix}/${live.kind === 'gemini' ? 'v1beta' : 'v1'}/models`
+    const version = live.kind === 'gemini' ? 'v1beta' : 'v1'
+    const path = toUpstreamPath(live.kind, live.prefix, `/${version}/models`)
     const { statusCode: status, body } = await live.pool.request({
       method: 'GET',
       path,

@@ -25,7 +25,7 @@ export type LiveProvider = {
   allowPrivate: boolean
   models: ReadonlySet<string>
   createdAt: number
-  /** Before /v1 or /v1beta in the path. */
+  /** The path of the base URL: see upstream-path.ts. */
   prefix: string
   /** The header pairs that carry the credential. */
   vaulted: readonly string[]
@@ -64,6 +64,8 @@ const spoken: Readonly<Record<Provider['kind'], readonly Wire[]>> = {
   anthropic: ['messages'],
   openai: ['chat', 'responses'],
   gemini: ['gemini'],
+  zai: ['messages', 'chat'],
+  'openai-compatible': ['chat', 'responses'],
   rehearsal: wires,
 }
 export const speaks = (kind: Provider['kind'], wire: Wire): boolean => spoken[kind].includes(wire)
