@@ -59,9 +59,8 @@ export function toUpstreamHeaders(raw: RawHeaders, vaulted: readonly string[]): 
   return headers
 }
 
-/** The same back. Undici hands raw headers over as buffers. */
-export function toClientHeaders(raw: readonly (Buffer | string)[]): string[] {
-  const pairs = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))
+/** The same back. */
+export function toClientHeaders(pairs: RawHeaders): string[] {
   const named = namedByConnection(pairs)
   const headers: string[] = []
   for (let i = 0; i < pairs.length; i += 2) {

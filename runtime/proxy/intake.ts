@@ -17,7 +17,7 @@ import { peek } from './peek.ts'
 import type { Prices } from './prices.ts'
 import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
 import { Refusal, toStatus } from './refusal.ts'
-import { Relay } from './relay.ts'
+import { onlyTo, Relay } from './relay.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
 import { readSession } from './turn.ts'
 import type { Turns } from './turns.ts'
@@ -95,9 +95,9 @@ function send(deps: IntakeDeps, asked: Asked, held: Held): void {
   const begun = toBegun(facts, kind, body.length)
   deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
   const call = new ModelCall({ begun, caller, provider, session, reply, ...held }, deps)
-  const relay = new Relay(reply, call, deps.config.idleMs)
   const path = provider.prefix + target
-  provider.pool.dispatch({ method: 'POST', path, headers: sent, body }, relay)
+  const attempts = onlyTo({ provider, path, headers: sent, body })
+  new Relay({ reply, watcher: call, attempts, stallMs: deps.config.idleMs }).start()
 }
 
 function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
@@ -110,8 +110,8 @@ function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
   const watcher = watchCount({ reply, wire, log, onSettled: held.onSettled })
   const headers = toUpstreamHeaders(raw, provider.vaulted)
   const path = provider.prefix + target
-  const relay = new Relay(reply, watcher, config.idleMs)
-  provider.pool.dispatch({ method: 'POST', path, headers, body: held.body }, relay)
+  const attempts = onlyTo({ provider, path, headers, body: held.body })
+  new Relay({ reply, watcher, attempts, stallMs: config.idleMs }).start()
 }
 
 /** The provider; a denial is booked, so that the pass's record shows it. */

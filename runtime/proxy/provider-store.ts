@@ -15,6 +15,7 @@ import {
   type ProviderRow,
   replaceProvider,
 } from './sql/providers.ts'
+import { askStatus } from './upstream/ask.ts'
 
 const baseUrls = {
   anthropic: 'https://api.anthropic.com',
@@ -148,6 +149,7 @@ const toProvider = (live: LiveProvider, lastUsedAt: string | null): Provider => 
 })
 
 const testMs = 15_000
+const noBody = Buffer.alloc(0)
 
 /** Asks for the list of models, over the connection and with the credential that calls use. Costs nothing. */
 export async function tryProvider(
@@ -165,13 +167,8 @@ export async function tryProvider(
     const headers =
       live.kind === 'anthropic' ? withAnthropicVersion([...live.vaulted]) : [...live.vaulted]
     const path = `${live.prefix}/${live.kind === 'gemini' ? 'v1beta' : 'v1'}/models`
-    const { statusCode: status, body } = await live.pool.request({
-      method: 'GET',
-      path,
-      headers,
-      signal: AbortSignal.timeout(testMs),
-    })
-    await body.dump()
+    const request = { method: 'GET', path, headers, body: noBody }
+    const status = await askStatus(live.upstream, request, testMs)
     return { ok: status < 300, status, latencyMs: passed(), error: null }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)
