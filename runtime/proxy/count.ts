@@ -18,7 +18,14 @@ export async function sendCount(deps: IntakeDeps, asked: Asked, held: Held): Pro
   const { reply } = exchange
   const scanned = scan(held.body, asked)
   const { model } = scanned
-  const { plan } = router.plan({ caller, wire, model, scan: scanned, body: held.body, affinity: null })
+  const { plan } = router.plan({
+    caller,
+    wire,
+    model,
+    scan: scanned,
+    body: held.body,
+    affinity: null,
+  })
   const onSettled = () => {
     plan.close()
     held.onSettled()

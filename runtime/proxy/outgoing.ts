@@ -1,11 +1,18 @@
 // What goes to a target: the client's request, with no other changes than those of headers.ts and scan/edits.ts.
-import type { Target } from './relay.ts'
+
+import { replaceModel } from './gemini-route.ts'
 import { headersFor } from './headers.ts'
 import type { Asked, Held } from './intake.ts'
-import { replaceModel } from './gemini-route.ts'
+import type { Target } from './relay.ts'
 import type { Choice } from './routing/candidates.ts'
+import {
+  applyEdits,
+  type Edit,
+  planModelEdits,
+  planOutputEdits,
+  planUsageEdits,
+} from './scan/edits.ts'
 import type { Scan } from './scan.ts'
-import { applyEdits, type Edit, planModelEdits, planOutputEdits, planUsageEdits } from './scan/edits.ts'
 import { toUpstreamPath } from './upstream-path.ts'
 
 export type Changes = {
@@ -32,12 +39,15 @@ export function toOutgoing(
   const headers = headersFor(provider, asked.exchange.headers, drops)
   if (changes.isUsageWanted) headers.push('accept-encoding', 'identity')
   const named = model === scanned.model ? asked.target : replaceModel(asked.target, model)
-  return { method: 'POST', path: toUpstreamPath(kind, prefix, named), headers, body }
+  return { path: toUpstreamPath(kind, prefix, named), headers, body }
 }
 
 type Edited = Pick<Outgoing, 'held' | 'scanned' | 'changes'>
 
-function planEdits({ provider, model }: Pick<Choice, 'provider' | 'model'>, edited: Edited): Edit[] {
+function planEdits(
+  { provider, model }: Pick<Choice, 'provider' | 'model'>,
+  edited: Edited,
+): Edit[] {
   const { held, scanned, changes } = edited
   const { outputTokensMax, isUsageWanted } = changes
   // Servers that are like OpenAI's may know the older name alone.

@@ -15,6 +15,7 @@ import {
   type ProviderRow,
   replaceProvider,
 } from './sql/providers.ts'
+import { askStatus } from './upstream/ask.ts'
 import { toUpstreamPath } from './upstream-path.ts'
 
 const baseUrls = {
@@ -153,6 +154,7 @@ const toProvider = (live: LiveProvider, lastUsedAt: string | null): Provider => 
 })
 
 const testMs = 15_000
+const noBody = Buffer.alloc(0)
 
 /** Asks for the list of models, over the connection and with the credential that calls use. Costs nothing. */
 export async function tryProvider(
@@ -171,13 +173,8 @@ export async function tryProvider(
       live.kind === 'anthropic' ? withAnthropicVersion([...live.vaulted]) : [...live.vaulted]
     const version = live.kind === 'gemini' ? 'v1beta' : 'v1'
     const path = toUpstreamPath(live.kind, live.prefix, `/${version}/models`)
-    const { statusCode: status, body } = await live.pool.request({
-      method: 'GET',
-      path,
-      headers,
-      signal: AbortSignal.timeout(testMs),
-    })
-    await body.dump()
+    const request = { method: 'GET', path, headers, body: noBody }
+    const status = await askStatus(live.upstream, request, testMs)
     return { ok: status < 300, status, latencyMs: passed(), error: null }
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error)

@@ -27,7 +27,8 @@ export async function sendStored(
   const forgetting = {
     ...watcher,
     head(status: number) {
-      if (method === 'DELETE' && (status < 300 || status === 404)) stored.forget(storedId!, caller.org)
+      if (method === 'DELETE' && (status < 300 || status === 404))
+        stored.forget(storedId!, caller.org)
     },
   }
   const attempts = onlyTo(sent)
