@@ -42,12 +42,12 @@ const streams: Record<string, Part[]> = {
     { text: `data: ${say('{"choices":[],"usage":{}}')}\n\n` },
     { text: 'data: {"choices":[{"choices":[]}],"usage":{"prompt_tokens":1}}\n\n' },
     { text: 'data: {"choices":[],"usage":{\n\n' },
-    { text: '{"choices":[],"usage":{}}\n\n' },
+    { text: '{"choices":[],"usage":{"total_tokens":1}}\n\n' },
     { text: '\n\n\ndata: x\n\n' },
     { text: 'data: no end' },
   ],
   'an event over the bound passes, and the one behind it is found': [
-    { text: `data: {"choices":[],"usage":{},"x":"${'y'.repeat(17_000)}"}\n\n` },
+    { text: `data: {"choices":[],"usage":{"total_tokens":1},"x":"${'y'.repeat(17_000)}"}\n\n` },
     { text: `data: ${count}\n\n`, isTaken: true },
     { text: `data: ${say('z'.repeat(40_000))}\r\n\r\n` },
     { text: `data: ${count}\r\n\r\n`, isTaken: true },
@@ -111,7 +111,7 @@ describe('taking usage out of a stream that did not ask for it', () => {
     const first = Buffer.from(`data: ${say('a')}\n\n`)
     assert.deepEqual(remover.push(first), first)
     assert.equal(remover.push(Buffer.from('data: {"choi')), null)
-    assert.equal(remover.push(Buffer.from('ces":[],"usage":{}}\n\n')), null)
+    assert.equal(remover.push(Buffer.from('ces":[],"usage":{"total_tokens":1}}\n\n')), null)
     assert.deepEqual(remover.push(first), first)
     const large = Buffer.alloc(20_000, 'x')
     assert.deepEqual(remover.push(large), large)

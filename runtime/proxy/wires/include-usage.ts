@@ -133,11 +133,13 @@ function lastEnd(text: string): number {
   return text[end - 1] === '\r' && text[end] === '\n' ? end + 1 : end
 }
 
+/** A usage of tokens names them; escaped, as part of a text, it would read otherwise. Looking for this is the cheap part. */
+const counted = '_tokens"'
 const emptyChoices = /"choices"\s*:\s*\[\s*\]/
 
 /** Whole events: what stays of them goes out. Answers what became of the last one. */
 function keep(bytes: Buffer, text: string, out: Buffer[]): 'kept' | 'taken' {
-  if (!emptyChoices.test(text)) {
+  if (!text.includes(counted) || !emptyChoices.test(text)) {
     out.push(bytes)
     return 'kept'
   }
@@ -166,7 +168,7 @@ function isUsage(event: Buffer): boolean {
     .filter((line) => line.startsWith('data:'))
     .map((line) => line.slice(line[5] === ' ' ? 6 : 5))
     .join('\n')
-  if (!emptyChoices.test(data)) return false
+  if (!data.includes(counted) || !emptyChoices.test(data)) return false
   try {
     const { choices, usage } = JSON.parse(data) as { choices?: unknown; usage?: unknown }
     const isAlone = Array.isArray(choices) && choices.length === 0
