@@ -211,6 +211,7 @@ describe('the front door', () => {
       '/api/threads/search?q=a%20b': 'threads',
       '/api/providers/anthropic/test': 'proxy',
       '/api/usage': 'proxy',
+      '/api/budgets/daily/use': 'proxy',
       '/api/calls?loop=l-1': 'proxy',
       '/api/agents': 'spool',
     } as const

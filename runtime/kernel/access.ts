@@ -17,6 +17,7 @@ export type ResourceType =
   | 'Key'
   | 'Session'
   | 'Provider'
+  | 'Budget'
   | 'Usage'
   | 'Org'
   | 'Route'

@@ -120,8 +120,9 @@ export class ModelCall implements Watcher {
       error: redact(this.#error ?? answer.error, provider),
       text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
+      holds: reservation.toLine(spent),
     }
-    ledger.end(facts.id, toEndedLine(head, ending, reservation.toLine(spent)))
+    ledger.end(facts.id, toEndedLine(head, ending))
     reservation.settle(spent)
     this.#handTurn(answer)
     this.#log(known.state, usage, costNanoUsd)

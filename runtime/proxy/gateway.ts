@@ -46,13 +46,14 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),
   )
-  const budgets = starting.use(await startBudgets({ db, log, now, holder: ledger.journal }))
   if (config.lineSocket !== null) {
     const since = new Date(now().getTime() - spentMs)
     for (const { sandbox, tokens, nano_usd } of await db.any(sumSpent(since, sandboxesMax))) {
       sandboxes.restore(sandbox, { tokens, nanoUsd: nano_usd })
     }
   }
+  // After the ledger: all that the last process booked is in the database by then.
+  const budgets = starting.use(await startBudgets({ db, log, now, holder: ledger.journal }))
   const turns = starting.use(await startTurns({ folder, config: config.turns, peers, log }))
   const providers = starting.use(await startProviders({ config, db, vault, log, now }))
   starting.use(startRepeating(providers.refresh, config.providersPollMs, log))

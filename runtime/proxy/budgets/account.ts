@@ -46,6 +46,8 @@ export class Account {
   /** It was here before and left: what the database has of it is read first. */
   mustRead = false
   known: Known | null = null
+  /** Something is to be said to the database, or was and has no answer yet. */
+  isDue = false
   /** The last message failed, so nothing is known since. */
   isUnknown = false
   /** The number of the statement that was answered last. */

@@ -50,6 +50,8 @@ type Options = {
   needs(): ReadonlyMap<Account, Need>
   onAnswer(): void
   onGone(account: Account): void
+  /** After a failure the next try waits so long. */
+  retryMs?: number
 }
 
 export type Leases = {
@@ -65,14 +67,20 @@ export type Leases = {
 }
 
 const batchMax = 500 // Each takes a lock on its budget, for as long as the statement runs.
-const retryMs = 250
+const retryMsUsual = 250
 const dryMs = 250 // After an empty answer nobody asks ahead for so long; a call that waits asks anyway.
 
-export function createLeases({ store, now, log, needs, onAnswer, onGone }: Options): Leases {
+export function createLeases(options: Options): Leases {
+  const { store, now, log, needs, onAnswer, onGone, retryMs = retryMsUsual } = options
   const due = new Set<Account>()
   const state = { sends: 0, isFenced: false, failures: 0, isStopped: false }
   let running: Promise<void> | undefined
   let retry: NodeJS.Timeout | undefined
+
+  const add = (account: Account) => {
+    account.isDue = true
+    due.add(account)
+  }
 
   const start = () => {
     if (running || retry || state.isStopped || state.isFenced) return
@@ -112,6 +120,7 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
   const take = (account: Account, ask: LeaseAsk, answer: LeaseAnswer, number: number) => {
     account.answeredNumber = number
     account.isUnknown = false
+    account.isDue = due.has(account)
     if (answer.isGone) {
       account.isGone = true
       account.isBlocking = false
@@ -119,7 +128,7 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
     }
     const before = account.granted
     applyAnswer(account, answer, now())
-    if (answer.returned !== account.returned) due.add(account)
+    if (answer.returned !== account.returned) add(account)
     if (account.granted - before < ask.want) account.askAgainMs = now() + dryMs
   }
 
@@ -137,7 +146,7 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
     state.failures += 1
     for (const account of batch) {
       account.isUnknown = true
-      due.add(account)
+      add(account)
     }
     retry = setTimeout(() => {
       retry = undefined
@@ -157,7 +166,7 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
     },
     tell(account) {
       if (account.isGone) return
-      due.add(account)
+      add(account)
       start()
     },
     async settled() {

@@ -57,7 +57,7 @@ export class Matched {
   marks = ''
   #span: Span = { startMs: Number.POSITIVE_INFINITY, endMs: Number.NEGATIVE_INFINITY }
 
-  constructor(spender: Spender, budgets: readonly LiveBudget[]) {
+  constructor(spender: Spender, budgets: LiveBudget[]) {
     this.spender = spender
     this.budgets = budgets
   }

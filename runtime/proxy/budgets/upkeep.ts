@@ -41,7 +41,7 @@ const noteAmount = (account: Account, atMs: number) => {
 }
 
 const isOver = (account: Account, atMs: number) =>
-  !isCurrent(account, atMs) && account.held === 0 && account.free <= 0
+  !isCurrent(account, atMs) && account.held === 0 && account.free <= 0 && !account.isDue
 
 function drop(live: LiveBudget, account: Account, matcher: Matcher): void {
   live.drop(account)

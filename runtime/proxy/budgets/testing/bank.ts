@@ -1,12 +1,12 @@
 // A bank for the tests of the memory's side: leases as the database's function gives them out, in a few lines.
 import { createLog } from '#kernel/log.ts'
-import { planBooking } from './booking.ts'
-import { amountAt, type Budget } from './budget.ts'
-import { createEngine, type Engine } from './budgets.ts'
-import type { BoundOf } from './fit.ts'
-import type { LeaseAnswer, LeaseAsk, LeaseStore } from './leases.ts'
-import type { Spender } from './match.ts'
-import type { Reservation } from './reservation.ts'
+import { planBooking } from '../booking.ts'
+import { amountAt, type Budget } from '../budget.ts'
+import { createEngine, type Engine } from '../budgets.ts'
+import type { BoundOf } from '../fit.ts'
+import type { LeaseAnswer, LeaseAsk, LeaseStore } from '../leases.ts'
+import type { Spender } from '../match.ts'
+import type { Reservation } from '../reservation.ts'
 
 export const budgetOf = (changes: Partial<Budget> = {}): Budget => ({
   id: 1,
@@ -167,7 +167,7 @@ export class Desk {
     this.#bank = bank
     const epoch = bank.begin(holder)
     const store = bank.storeOf(holder, epoch)
-    this.engine = createEngine({ store, epoch, now, log: quiet, waitMs: 20, ...more })
+    this.engine = createEngine({ store, epoch, now, log: quiet, waitMs: 400, retryMs: 1, ...more })
     for (const budget of bank.budgets.values()) this.engine.put(budget)
   }
 
