@@ -109,6 +109,8 @@ export function createEngine({ store, epoch, now, log, ...more }: EngineOptions)
     remove,
     /** At a stop in order: what is leased and not spent is the others' at once. */
     async giveBackAll() {
+      leases.close()
+      await leases.settled() // What is under way may still bring something.
       for (const { accounts } of matcher.all()) {
         for (const account of accounts.values()) {
           if (account.free <= 0) continue

@@ -63,6 +63,8 @@ export type Leases = {
   tell(account: Account): void
   /** Resolves when nothing is due, or the database does not answer. */
   settled(): Promise<void>
+  /** From now on nothing is leased; what is given back is still told. */
+  close(): void
   stop(): void
 }
 
@@ -73,7 +75,7 @@ const dryMs = 250 // After an empty answer nobody asks ahead for so long; a call
 export function createLeases(options: Options): Leases {
   const { store, now, log, needs, onAnswer, onGone, retryMs = retryMsUsual } = options
   const due = new Set<Account>()
-  const state = { sends: 0, isFenced: false, failures: 0, isStopped: false }
+  const state = { sends: 0, isFenced: false, failures: 0, isClosed: false, isStopped: false }
   let running: Promise<void> | undefined
   let retry: NodeJS.Timeout | undefined
 
@@ -104,7 +106,9 @@ export function createLeases(options: Options): Leases {
     const number = state.sends
     const waiting = needs()
     const atMs = now()
-    const asks = batch.map((account) => toAsk(account, waiting.get(account), atMs))
+    const asks = batch.map((account) =>
+      toAsk(account, waiting.get(account), { atMs, isClosed: state.isClosed }),
+    )
     try {
       const answers = await store.ask(asks, atMs)
       if (answers === 'fenced') return fence()
@@ -172,6 +176,9 @@ export function createLeases(options: Options): Leases {
     async settled() {
       while (running && !retry) await running
     },
+    close() {
+      state.isClosed = true
+    },
     stop() {
       state.isStopped = true
       clearTimeout(retry)
@@ -179,9 +186,12 @@ export function createLeases(options: Options): Leases {
   }
 }
 
-function toAsk(account: Account, need: Need | undefined, atMs: number): LeaseAsk {
+type Moment = { atMs: number; isClosed: boolean }
+
+function toAsk(account: Account, need: Need | undefined, { atMs, isClosed }: Moment): LeaseAsk {
   const { budget, startMs, endMs, free, returned, seq } = account
-  const isOpen = account.isBlocking && budget.enabled && atMs >= startMs && atMs < endMs
+  const isOpen =
+    !isClosed && account.isBlocking && budget.enabled && atMs >= startMs && atMs < endMs
   const ahead = account.isLow ? sliceOf(amountAt(budget, atMs)) - free : 0
   account.isLow = false
   const want = isOpen ? Math.max(0, Math.ceil(ahead), need ? need.all - free : 0) : 0

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { readShipped } from './price-source.ts'
 import { createPrices } from './prices.ts'
 
 describe('prices', () => {
@@ -17,7 +18,11 @@ describe('prices', () => {
     cachedUsdPerMTok: 0,
     outputUsdPerMTok: 0,
   }
-  const prices = createPrices([rehearsal], () => new Date('2026-11-22T00:00:00Z'))
+  const prices = createPrices({
+    own: [rehearsal],
+    shipped: readShipped(),
+    now: () => new Date('2026-11-22T00:00:00Z'),
+  })
   const usage = { inputTokens: 1_000, cachedTokens: 100, cacheWriteTokens: 50, outputTokens: 10 }
 
   for (const [title, kind, model, nanoUsd] of [
@@ -59,7 +64,7 @@ describe('prices', () => {
   })
 
   test('a price of the config wins over the list', () => {
-    const own = createPrices([free], () => new Date())
+    const own = createPrices({ own: [free], shipped: [], now: () => new Date() })
     assert.equal(own.costNanoUsd('openai', 'gpt-5', usage), 50 * 3_750)
     assert.equal(own.isPriced('openai', 'gpt-5'), true)
   })
