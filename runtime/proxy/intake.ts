@@ -1,6 +1,5 @@
 // A model call's way in, once it is known who asks: how often → body → what may be → booked → sent.
 import type { Logger } from '#kernel/log.ts'
-import { planAdmission } from './admission.ts'
 import type { Operation, Wire } from './api.ts'
 import { assertPlain, type BodyStore } from './body.ts'
 import type { Budgets } from './budgets/budgets.ts'
@@ -8,12 +7,16 @@ import type { Caller } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
 import { watchCount } from './count.ts'
 import type { Exchange } from './exchange.ts'
-import { toUpstreamHeaders } from './headers.ts'
 import type { Ledger } from './ledger.ts'
 import type { Prices } from './prices/prices.ts'
 import type { Providers } from './providers.ts'
 import { Refusal } from './refusal.ts'
 import { Relay } from './relay.ts'
+import { placeCall } from './routing/place.ts'
+import type { Router } from './routing/router.ts'
+import type { Stored } from './routing/stored.ts'
+import { toTarget } from './routing/target.ts'
+import { watchPlan } from './routing/watch-plan.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
 import { scan } from './scan.ts'
 import { sendCall } from './send-call.ts'
@@ -22,6 +25,8 @@ import type { Turns } from './turns.ts'
 export type IntakeDeps = {
   config: GatewayConfig
   providers: Providers
+  router: Router
+  stored: Stored
   prices: Prices
   sandboxes: Sandboxes
   ledger: Ledger
@@ -77,17 +82,18 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 }
 
-function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { exchange, wire, caller } = asked
-  const { providers, config, log } = deps
-  const { headers: raw, reply, target } = exchange
-  const { model } = scan(held.body, { wire, operation: 'count', model: asked.model })
-  const provider = planAdmission({ caller, wire, model }, providers.all())
-  const watcher = watchCount({ reply, wire, log, onSettled: held.onSettled })
-  const headers = toUpstreamHeaders(raw, provider.vaulted)
-  const path = provider.prefix + target
+async function sendCount(deps: IntakeDeps, asked: Asked, held: Held): Promise<void> {
+  const { exchange, wire } = asked
+  const { config, log } = deps
+  const { headers, reply, target } = exchange
+  const { body, onSettled } = held
+  const scanned = scan(body, { wire, operation: 'count', model: asked.model })
+  const { plan } = await placeCall(deps, asked, scanned, body)
+  const watcher = watchPlan(plan, watchCount({ reply, wire, log, onSettled }))
+  const sent = { target, headers, body, scan: scanned, outputTokensMax: null }
+  const { provider, ...request } = toTarget(plan.choice, sent)
   const relay = new Relay(reply, watcher, config.idleMs)
-  provider.pool.dispatch({ method: 'POST', path, headers, body: held.body }, relay)
+  provider.pool.dispatch({ method: 'POST', ...request }, relay)
 }
 
 /** Counts calls in and out, overall and by sandbox. */

@@ -1,6 +1,5 @@
 // A call's way out, once its request is read: scanned → allowed and placed → held in its budgets → booked → sent.
 import { randomUUID } from 'node:crypto'
-import { planAdmission } from './admission.ts'
 import { ClientLeft } from './body.ts'
 import { planBound } from './bound.ts'
 import type { Purse, SandboxCaps } from './budgets/fit.ts'
@@ -8,13 +7,15 @@ import type { Reservation } from './budgets/reservation.ts'
 import { ModelCall } from './call.ts'
 import type { Caller } from './caller.ts'
 import { refusalTable } from './errors.ts'
-import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
 import type { Asked, Held, IntakeDeps } from './intake.ts'
 import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
-import { type LiveProvider, rehearsalPrefix } from './providers.ts'
+import { lower } from './policy/verdict.ts'
+import { rehearsalPrefix } from './providers.ts'
 import { Refusal, toStatus } from './refusal.ts'
 import { Relay } from './relay.ts'
-import { applyEdits, planOutputEdits } from './scan/edits.ts'
+import { type Placed, placeCall } from './routing/place.ts'
+import { toTarget } from './routing/target.ts'
+import { watchPlan } from './routing/watch-plan.ts'
 import { type Scan, scan } from './scan.ts'
 import { readSession } from './turn.ts'
 
@@ -22,36 +23,48 @@ export async function sendCall(deps: IntakeDeps, asked: Asked, held: Held): Prom
   const { exchange, wire, caller } = asked
   const scanned = scan(held.body, asked)
   const known = { id: randomUUID(), caller, model: scanned.model, wire, beganAt: deps.now() }
-  const { provider, reservation } = await admit(deps, known, { asked, scanned, held })
+  const { placed, reservation } = await admit(deps, known, { asked, scanned, held })
+  const { plan, verdict } = placed
   try {
-    const { kind, vaulted } = provider
-    const headers = toUpstreamHeaders(exchange.headers, vaulted)
-    const sent = kind === 'anthropic' ? withAnthropicVersion(headers) : headers
-    const body = toSent(held.body, scanned, reservation)
+    const { provider, model } = plan.choice
+    const { kind } = provider
     const facts = toFacts({ ...known, provider: provider.name }, kind === 'rehearsal')
     if (exchange.reply.isGone) throw new ClientLeft()
     const begun = toBegun(facts, kind, held.body.length, reservation.toLine())
     await deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
     const session = readSession(exchange.headers)
-    const { reply } = exchange
+    const { headers, target, reply } = exchange
+    const onStored = (id: string) => deps.stored.record(id, caller.org, provider.name)
+    const told = { session, pricedAs: model, logging: verdict.logging }
+    const isKept = scanned.store !== false
     const call = new ModelCall(
-      { begun, caller, provider, session, reply, reservation, ...held },
+      {
+        begun,
+        caller,
+        provider,
+        reply,
+        reservation,
+        ...told,
+        ...(isKept && { onStored }),
+        ...held,
+      },
       deps,
     )
-    if (reply.isGone) return call.end('unsent', null, null)
-    const relay = new Relay(reply, call, deps.config.idleMs)
-    const path = provider.prefix + exchange.target
-    provider.pool.dispatch({ method: 'POST', path, headers: sent, body }, relay)
+    const watcher = watchPlan(plan, call)
+    if (reply.isGone) {
+      plan.close()
+      return call.end('unsent', null, null)
+    }
+    const most = lower(verdict.outputTokensMax, reservation.outputTokensMax)
+    const sent = { target, headers, body: held.body, scan: scanned, outputTokensMax: most }
+    const { provider: _, ...request } = toTarget(plan.choice, sent)
+    const relay = new Relay(reply, watcher, deps.config.idleMs)
+    provider.pool.dispatch({ method: 'POST', ...request }, relay)
   } catch (error) {
+    plan.close()
     reservation.release()
     throw error
   }
-}
-
-/** The body with no change but those of scan/edits.ts. */
-function toSent(body: Buffer, scanned: Scan, { outputTokensMax }: Reservation): Buffer {
-  if (outputTokensMax === null) return body
-  return applyEdits(body, planOutputEdits(scanned, outputTokensMax))
 }
 
 type Known = Omit<FactsOf, 'provider'>
@@ -60,8 +73,13 @@ type Read = { asked: Asked; scanned: Scan; held: Held }
 /** Where it goes, and what it holds. A denial is booked, so that the pass's record shows it. */
 async function admit(deps: IntakeDeps, known: Known, read: Read) {
   try {
-    const provider = planAdmission(known, deps.providers.all())
-    return { provider, reservation: await reserve(deps, known, { ...read, provider }) }
+    const placed = await placeCall(deps, read.asked, read.scanned, read.held.body)
+    try {
+      return { placed, reservation: await reserve(deps, known, { ...read, placed }) }
+    } catch (error) {
+      placed.plan.close()
+      throw error
+    }
   } catch (error) {
     if (error instanceof Refusal && refusalTable[error.code].isDenial) deny(deps, known, error)
     throw error
@@ -71,14 +89,14 @@ async function admit(deps: IntakeDeps, known: Known, read: Read) {
 function reserve(
   { budgets, prices }: IntakeDeps,
   { caller, model }: Known,
-  { asked, scanned, held, provider }: Read & { provider: LiveProvider },
+  { asked, scanned, held, placed }: Read & { placed: Placed },
 ): Reservation | Promise<Reservation> {
   const bound = planBound(
     {
       scan: scanned,
       operation: asked.operation,
-      places: [{ provider, model }],
-      outputTokensMax: null,
+      places: placed.plan.choices,
+      outputTokensMax: placed.verdict.outputTokensMax,
     },
     prices,
   )

@@ -25,6 +25,8 @@ export class Answer {
   /** The upstream said that the answer is whole. */
   stopReason: string | null = null
   error: string | null = null
+  /** What the vendor calls its answer, on Responses: with it the conversation goes on. */
+  responseId: string | null = null
   /** The upstream's own code of the error, also one that came with status 200. */
   errorCode: string | null = null
   text = ''

@@ -48,6 +48,7 @@ export const responses: WireReader = {
       case 'response.created':
       case 'response.queued':
       case 'response.in_progress':
+        answer.responseId = toTextOrNull(toRecord(event.response).id)
         answer.isPending = toRecord(event.response).background === true
         return
       case 'response.completed':
@@ -146,6 +147,7 @@ function readEnd(answer: Answer, response: Json): void {
   const output = toList(response.output)
   if (stateOf(answer).items < output.length) readMissed(answer, output)
   readError(answer, response)
+  answer.responseId = toTextOrNull(response.id) ?? answer.responseId
   const status = toTextOrNull(response.status)
   const reason = toTextOrNull(toRecord(response.incomplete_details).reason)
   answer.stopReason = reason ?? status
