@@ -7,7 +7,6 @@ import type { RawHeaders, Reply } from './exchange.ts'
 import { findHeader } from './headers.ts'
 import type { Ledger } from './ledger.ts'
 import { type Begun, type Ending, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
-import type { Logging } from './policy/api.ts'
 import type { Prices } from './prices/prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
@@ -27,12 +26,6 @@ export type CallOptions = {
   session: string | null
   reply: Reply
   reservation: Reservation
-  /** What the model is called where it went: that has the price. */
-  pricedAs: string
-  /** What is kept of what was said. */
-  logging: Logging
-  /** The vendor stores its answer, under this id. */
-  onStored?: (id: string) => void
   state: SandboxState | undefined
   /** Called when all is booked. */
   onSettled: () => void
@@ -102,12 +95,12 @@ export class ModelCall implements Watcher {
   }
 
   #settle(answer: Answer): void {
-    const { begun, provider, state, reservation, pricedAs, logging, onSettled } = this.#options
+    const { begun, provider, state, reservation, onSettled } = this.#options
     const { ledger, prices, now } = this.#deps
     const { facts, kind, head, inputGuess } = begun
     const known = planUsage(this.#outcome, this.#status, answer, inputGuess)
     const { usage } = known
-    const cost = prices.cost(kind, pricedAs, { ...usage, serviceTier: answer.serviceTier })
+    const cost = prices.cost(kind, facts.model, { ...usage, serviceTier: answer.serviceTier })
     const costNanoUsd = cost?.nanoUsd ?? null
     const spent = {
       nanoUsd: costNanoUsd ?? 0,
@@ -125,26 +118,19 @@ export class ModelCall implements Watcher {
       endedAt: now(),
       firstByteMs: this.#firstByteMs,
       error: redact(this.#error ?? answer.error, provider),
-      text: state && logging !== 'off' ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
+      text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
       holds: reservation.toLine(spent),
     }
     ledger.end(facts.id, toEndedLine(head, ending))
     reservation.settle(spent)
-    this.#noteStored(answer)
     this.#handTurn(answer)
     this.#log(known.state, usage, costNanoUsd)
     onSettled()
   }
 
-  #noteStored({ responseId }: Answer): void {
-    const isAnswered = this.#status !== null && this.#status < 300
-    if (responseId !== null && isAnswered) this.#options.onStored?.(responseId)
-  }
-
   #handTurn(answer: Answer): void {
-    const { caller, begun, body, session, logging } = this.#options
-    if (logging !== 'full') return
+    const { caller, begun, body, session } = this.#options
     const isAnswered = this.#status !== null && this.#status < 300
     if (!isAnswered || (answer.text === '' && answer.toolCalls.length === 0)) return
     this.#deps.turns.hand(toTurn({ facts: begun.facts, caller, session, answer }), body)

@@ -268,11 +268,15 @@ describe('a denial', () => {
 
   for (const [title, send, status] of [
     [
-      'a gzip body',
-      () => post('/v1/messages', gzipSync('{}'), { 'content-encoding': 'gzip' }),
+      'a body in an old packing',
+      () => post('/v1/messages', gzipSync('{}'), { 'content-encoding': 'compress' }),
       415,
     ],
-    ['a zstd body', () => post('/v1/messages', '{}', { 'content-encoding': 'zstd' }), 415],
+    [
+      'a body that is not packed as it says',
+      () => post('/v1/messages', '{}', { 'content-encoding': 'zstd' }),
+      400,
+    ],
     ['a body over the limit', () => post('/v1/messages', 'x'.repeat(70_000)), 413],
     ['two models', () => post('/v1/messages', '{"model":"a","model":"b"}'), 400],
     ['no body', () => post('/v1/messages', ''), 400],
@@ -348,6 +352,7 @@ describe('a denial', () => {
       'provider/none': 403,
       'query/refused': 400,
       'rate/loop': 429,
+      'response/absent': 404,
       'route/absent': 404,
       'upgrade/refused': 426,
       'upstream/address': 502,

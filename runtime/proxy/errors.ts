@@ -66,6 +66,7 @@ export type RefusalCode =
   | 'provider/none'
   | 'query/refused'
   | 'rate/loop'
+  | 'response/absent'
   | 'route/absent'
   | 'upgrade/refused'
   | 'upstream/address'
@@ -96,7 +97,7 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
   'body/encoded': {
     status: 415,
     type: 'invalid_request_error',
-    text: 'Send the body without content-encoding.',
+    text: 'Send the body plain, or as gzip, deflate, br or zstd.',
   },
   'body/invalid': {
     status: 400,
@@ -140,12 +141,12 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
   'credential/absent': {
     status: 401,
     type: 'authentication_error',
-    text: 'Give a key or token in authorization (Bearer), x-api-key or x-goog-api-key.',
+    text: 'Give a key or token in authorization (Bearer), x-api-key, api-key or x-goog-api-key.',
   },
   'credential/query': {
     status: 400,
     type: 'invalid_request_error',
-    text: 'A key has no place in an address, which logs keep. Send it as x-goog-api-key.',
+    text: 'Of a credential in an address the name `key` alone is known. Send it as x-goog-api-key.',
   },
   'credential/refused': {
     status: 401,
@@ -206,6 +207,11 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
     text: 'This query is not taken here.',
   },
   'rate/loop': { status: 429, type: 'rate_limit_error', text: 'This sandbox calls too often.' },
+  'response/absent': {
+    status: 404,
+    type: 'invalid_request_error',
+    text: 'No stored response of this id is to be had here.',
+  },
   'route/absent': { status: 404, type: 'not_found_error', text: 'Nothing answers here.' },
   'upgrade/refused': {
     status: 426,

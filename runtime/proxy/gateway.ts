@@ -7,22 +7,17 @@ import { createIdentify } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
 import { createHandler } from './handler.ts'
 import { createIntake } from './intake.ts'
-import { createKeys, type Keys } from './keys.ts'
+import { createKeys } from './keys.ts'
 import { type Ledger, startLedger } from './ledger.ts'
 import { listenModels } from './model-server.ts'
 import { startPrices } from './prices/price-source.ts'
 import type { Prices } from './prices/prices.ts'
 import { type Providers, readMasterKey, startProviders } from './providers.ts'
-import { createHealth } from './routing/health.ts'
-import { createRouter, type Router } from './routing/router.ts'
-import { type Rules, startRules } from './routing/rules.ts'
-import { createStored, type Stored } from './routing/stored.ts'
 import { createSandboxes, type Sandboxes, sandboxesMax } from './sandboxes.ts'
 import { sumSpent } from './sql/calls.ts'
 import { startTurns } from './turns.ts'
 
 const firstKeysMsMax = 2_000
-const storedWriteMs = 500 // Before another process can be asked for what this one answered.
 const spentMs = 2 * 86_400_000 // Longer than any sandbox's token lives.
 
 export type Gateway = AsyncDisposable & {
@@ -34,10 +29,6 @@ export type Gateway = AsyncDisposable & {
   sandboxes: Sandboxes
   ledger: Ledger
   budgets: Budgets
-  keys: Keys
-  rules: Rules
-  router: Router
-  stored: Stored
   /** All that was booked here until now is in PostgreSQL when this resolves. */
   flush(): Promise<void>
   /** What people set is read again when this resolves: no call begins with what was before. */
@@ -66,13 +57,6 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const turns = starting.use(await startTurns({ folder, config: config.turns, peers, log }))
   const providers = starting.use(await startProviders({ config, db, vault, log, now }))
   starting.use(startRepeating(providers.refresh, config.providersPollMs, log))
-  const rules = await startRules({ db, log })
-  starting.use(startRepeating(rules.refresh, config.rulesPollMs, log))
-  const health = createHealth(now)
-  const router = createRouter({ providers, rules, health, now })
-  const stored = createStored({ db, log, now })
-  starting.defer(() => stored.write().catch(() => {})) // What is lost is unknown later: the vendor still has it.
-  starting.use(startRepeating(stored.write, storedWriteMs, log))
   const keys = createKeys(peers, now, config.keysStaleMsMax)
   await keys.refresh(AbortSignal.timeout(firstKeysMsMax)).catch(() => {}) // Where auth is not up yet, the next turn has them.
   starting.use(startRepeating(keys.refresh, config.keysPollMs, log))
@@ -80,8 +64,6 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const intake = createIntake({
     config,
     providers,
-    router,
-    stored,
     prices,
     sandboxes,
     ledger,
@@ -101,13 +83,8 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     sandboxes,
     ledger,
     budgets,
-    keys,
-    rules,
-    router,
-    stored,
     flush: ledger.flush,
-    refresh: async () =>
-      void (await Promise.all([providers.refresh(), budgets.refresh(), rules.refresh()])),
+    refresh: async () => void (await Promise.all([providers.refresh(), budgets.refresh()])),
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }

@@ -1,36 +1,33 @@
-// A model call's way in, once it is known who asks: how often → body → what may be → booked → sent.
+// A model call's way in, once it is known who asks: how often → body → its kind's way out.
 import type { Logger } from '#kernel/log.ts'
 import type { Operation, Wire } from './api.ts'
-import { assertPlain, type BodyStore } from './body.ts'
+import type { BodyStore } from './body.ts'
 import type { Budgets } from './budgets/budgets.ts'
 import type { Caller } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
-import { watchCount } from './count.ts'
+import { sendCount } from './count.ts'
+import { decodeBody, readEncoding } from './encoding.ts'
 import type { Exchange } from './exchange.ts'
 import type { Ledger } from './ledger.ts'
 import type { Prices } from './prices/prices.ts'
 import type { Providers } from './providers.ts'
 import { Refusal } from './refusal.ts'
-import { Relay } from './relay.ts'
-import { placeCall } from './routing/place.ts'
 import type { Router } from './routing/router.ts'
 import type { Stored } from './routing/stored.ts'
-import { toTarget } from './routing/target.ts'
-import { watchPlan } from './routing/watch-plan.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
-import { scan } from './scan.ts'
 import { sendCall } from './send-call.ts'
+import { sendStored } from './stored.ts'
 import type { Turns } from './turns.ts'
 
 export type IntakeDeps = {
   config: GatewayConfig
   providers: Providers
-  router: Router
-  stored: Stored
   prices: Prices
   sandboxes: Sandboxes
   ledger: Ledger
   budgets: Budgets
+  router: Router
+  stored: Stored
   turns: Turns
   log: Logger
   now: () => Date
@@ -38,12 +35,22 @@ export type IntakeDeps = {
 export type Asked = {
   exchange: Exchange
   wire: Wire
+  operation: Operation
   /** Where the path names it; else the body does. */
   model: string | null
-  operation: Operation
+  /** Path and query as the vendor has them, without a credential. */
+  target: string
+  storedId: string | null
   caller: Caller
 }
-export type Held = { body: Buffer; state: SandboxState | undefined; onSettled: () => void }
+export type Held = {
+  /** Unpacked. */
+  body: Buffer
+  /** As it came. */
+  packed: Buffer
+  state: SandboxState | undefined
+  onSettled: () => void
+}
 
 export type Intake = {
   /** Resolves when the call is on its way. Throws the refusal otherwise, with nothing sent. */
@@ -69,31 +76,23 @@ export function createIntake(deps: IntakeDeps): Intake {
         leave()
       }
       try {
-        assertPlain(exchange.headers)
-        const body = await exchange.readBody(config.bodyBytesMax, store)
-        bytes = body.length
+        if (asked.operation === 'stored') return await sendStored(deps, asked, onSettled)
+        const encoding = readEncoding(exchange.headers)
+        const packed = await exchange.readBody(config.bodyBytesMax, store)
+        bytes = packed.length
+        const body = encoding ? await decodeBody(packed, encoding, config.bodyBytesMax) : packed
+        if (body !== packed) {
+          store.bytes += body.length
+          bytes += body.length
+        }
         const forward = asked.operation === 'count' ? sendCount : sendCall
-        await forward(deps, asked, { body, state, onSettled })
+        await forward(deps, asked, { body, packed, state, onSettled })
       } catch (error) {
         onSettled()
         throw error
       }
     },
   }
-}
-
-async function sendCount(deps: IntakeDeps, asked: Asked, held: Held): Promise<void> {
-  const { exchange, wire } = asked
-  const { config, log } = deps
-  const { headers, reply, target } = exchange
-  const { body, onSettled } = held
-  const scanned = scan(body, { wire, operation: 'count', model: asked.model })
-  const { plan } = await placeCall(deps, asked, scanned, body)
-  const watcher = watchPlan(plan, watchCount({ reply, wire, log, onSettled }))
-  const sent = { target, headers, body, scan: scanned, outputTokensMax: null }
-  const { provider, ...request } = toTarget(plan.choice, sent)
-  const relay = new Relay(reply, watcher, config.idleMs)
-  provider.pool.dispatch({ method: 'POST', ...request }, relay)
 }
 
 /** Counts calls in and out, overall and by sandbox. */

@@ -9,6 +9,7 @@ import type { Vault } from '#kernel/vault.ts'
 import { type Provider, type Wire, wires } from './api.ts'
 import type { GatewayConfig } from './config.ts'
 import { vaultedHeaders } from './headers.ts'
+import { noSettings, type ProviderSettings } from './provider-settings.ts'
 import { listProviders, type ProviderRow } from './sql/providers.ts'
 
 export const rehearsalPrefix = 'rehearsal/'
@@ -25,34 +26,16 @@ export type LiveProvider = {
   allowPrivate: boolean
   models: ReadonlySet<string>
   createdAt: number
-  /** Before /v1 or /v1beta in the path. */
+  /** The path of the base URL: see upstream-path.ts. */
   prefix: string
   /** The header pairs that carry the credential. */
   vaulted: readonly string[]
   key: Secret
   pool: Pool
-} & ProviderSettings
-
-/** What routes and connections go by, beside the credential. */
-export type ProviderSettings = {
-  /** Calls at once at most, of this credential in one process; null = any number. */
-  callsMax: number | null
-  region: string | null
-  retention: readonly string[]
-  /** An HTTP proxy on the way out, and certificates (PEM) that are trusted beside the system's. */
-  proxyUrl: string | null
-  ca: string | null
-  /** When the key expires, where somebody said so. */
-  expiresAt: number | null
-}
-const noSettings: ProviderSettings = {
-  callsMax: null,
-  region: null,
-  retention: [],
-  proxyUrl: null,
-  ca: null,
-  expiresAt: null,
-}
+} & Omit<ProviderSettings, 'expiresAt'> & {
+    /** Epoch ms. */
+    expiresAt: number | null
+  }
 
 export type Providers = AsyncDisposable & {
   all(): readonly LiveProvider[]
@@ -64,6 +47,8 @@ const spoken: Readonly<Record<Provider['kind'], readonly Wire[]>> = {
   anthropic: ['messages'],
   openai: ['chat', 'responses'],
   gemini: ['gemini'],
+  zai: ['messages', 'chat'],
+  'openai-compatible': ['chat', 'responses'],
   rehearsal: wires,
 }
 export const speaks = (kind: Provider['kind'], wire: Wire): boolean => spoken[kind].includes(wire)
@@ -168,6 +153,7 @@ function openRehearsal(
     key,
     pool: openPool(url, true, config),
     ...noSettings,
+    expiresAt: null,
   }
 }
 

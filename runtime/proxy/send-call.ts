@@ -9,75 +9,69 @@ import type { Caller } from './caller.ts'
 import { refusalTable } from './errors.ts'
 import type { Asked, Held, IntakeDeps } from './intake.ts'
 import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
-import { lower } from './policy/verdict.ts'
+import { type Changes, toOutgoing } from './outgoing.ts'
+import { type Attribution, readAttribution } from './policy/tags.ts'
+import type { Verdict } from './policy/verdict.ts'
 import { rehearsalPrefix } from './providers.ts'
 import { Refusal, toStatus } from './refusal.ts'
 import { Relay } from './relay.ts'
-import { type Placed, placeCall } from './routing/place.ts'
-import { toTarget } from './routing/target.ts'
-import { watchPlan } from './routing/watch-plan.ts'
+import { readAffinity } from './routing/affinity.ts'
+import { toAttempts } from './routing/attempts.ts'
+import type { Plan } from './routing/plan.ts'
 import { type Scan, scan } from './scan.ts'
 import { readSession } from './turn.ts'
+
+type Known = Omit<FactsOf, 'provider'>
+type Read = { asked: Asked; held: Held; scanned: Scan; said: Attribution }
+type Admitted = { plan: Plan; verdict: Verdict; reservation: Reservation; changes: Changes }
 
 export async function sendCall(deps: IntakeDeps, asked: Asked, held: Held): Promise<void> {
   const { exchange, wire, caller } = asked
   const scanned = scan(held.body, asked)
+  const said = readAttribution(exchange.headers, scanned.endUser)
   const known = { id: randomUUID(), caller, model: scanned.model, wire, beganAt: deps.now() }
-  const { placed, reservation } = await admit(deps, known, { asked, scanned, held })
-  const { plan, verdict } = placed
+  const read = { asked, held, scanned, said }
+  const admitted = await admit(deps, known, read)
   try {
-    const { provider, model } = plan.choice
-    const { kind } = provider
-    const facts = toFacts({ ...known, provider: provider.name }, kind === 'rehearsal')
-    if (exchange.reply.isGone) throw new ClientLeft()
-    const begun = toBegun(facts, kind, held.body.length, reservation.toLine())
-    await deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
-    const session = readSession(exchange.headers)
-    const { headers, target, reply } = exchange
-    const onStored = (id: string) => deps.stored.record(id, caller.org, provider.name)
-    const told = { session, pricedAs: model, logging: verdict.logging }
-    const isKept = scanned.store !== false
-    const call = new ModelCall(
-      {
-        begun,
-        caller,
-        provider,
-        reply,
-        reservation,
-        ...told,
-        ...(isKept && { onStored }),
-        ...held,
-      },
-      deps,
-    )
-    const watcher = watchPlan(plan, call)
-    if (reply.isGone) {
-      plan.close()
-      return call.end('unsent', null, null)
-    }
-    const most = lower(verdict.outputTokensMax, reservation.outputTokensMax)
-    const sent = { target, headers, body: held.body, scan: scanned, outputTokensMax: most }
-    const { provider: _, ...request } = toTarget(plan.choice, sent)
-    const relay = new Relay(reply, watcher, deps.config.idleMs)
-    provider.pool.dispatch({ method: 'POST', ...request }, relay)
+    await send(deps, known, read, admitted)
   } catch (error) {
-    plan.close()
-    reservation.release()
+    admitted.reservation.release()
+    admitted.plan.close()
     throw error
   }
 }
 
-type Known = Omit<FactsOf, 'provider'>
-type Read = { asked: Asked; scanned: Scan; held: Held }
+async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitted) {
+  const { asked, held, scanned } = read
+  const { plan, verdict, reservation, changes } = admitted
+  const { exchange, caller } = asked
+  const { reply } = exchange
+  const { provider } = plan.choice
+  if (reply.isGone) throw new ClientLeft() // It left while its budgets were waited for.
+  const facts = toFacts({ ...known, provider: provider.name }, provider.kind === 'rehearsal')
+  const begun = toBegun(facts, provider.kind, held.body.length, reservation.toLine())
+  await deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
+  const session = readSession(exchange.headers)
+  const call = new ModelCall(
+    { begun, caller, plan, reservation, session, reply, verdict, scanned, ...held },
+    deps,
+  )
+  if (reply.isGone) return call.end('unsent', null, null)
+  const attempts = toAttempts(plan, (choice) =>
+    toOutgoing(choice, { asked, held, scanned, changes }),
+  )
+  new Relay({ reply, watcher: call, attempts, stallMs: deps.config.idleMs }).start()
+}
 
 /** Where it goes, and what it holds. A denial is booked, so that the pass's record shows it. */
-async function admit(deps: IntakeDeps, known: Known, read: Read) {
+async function admit(deps: IntakeDeps, known: Known, read: Read): Promise<Admitted> {
   try {
-    const placed = await placeCall(deps, read.asked, read.scanned, read.held.body)
+    const { plan, verdict } = await place(deps, known, read)
     try {
-      return { placed, reservation: await reserve(deps, known, { ...read, placed }) }
+      const reservation = await reserve(deps, known, { ...read, plan, verdict })
+      return { plan, verdict, reservation, changes: toChanges(read.scanned, verdict, reservation) }
     } catch (error) {
-      placed.plan.close()
+      plan.close()
       throw error
     }
   } catch (error) {
@@ -86,20 +80,33 @@ async function admit(deps: IntakeDeps, known: Known, read: Read) {
   }
 }
 
-function reserve(
-  { budgets, prices }: IntakeDeps,
-  { caller, model }: Known,
-  { asked, scanned, held, placed }: Read & { placed: Placed },
-): Reservation | Promise<Reservation> {
-  const bound = planBound(
-    {
-      scan: scanned,
-      operation: asked.operation,
-      places: placed.plan.choices,
-      outputTokensMax: placed.verdict.outputTokensMax,
-    },
-    prices,
-  )
+async function place({ router, stored }: IntakeDeps, known: Known, { held, scanned, said }: Read) {
+  const { caller, model, wire } = known
+  const { previousResponse, promptCacheKey } = scanned
+  const storedAt =
+    previousResponse === null ? null : await stored.find(previousResponse, caller.org)
+  const asker = { loop: caller.sandbox?.loop ?? null, promptCacheKey, endUser: said.endUser }
+  const affinity = readAffinity(read.asked.exchange.headers, asker)
+  return router.plan({
+    caller,
+    wire,
+    model,
+    scan: scanned,
+    body: held.body,
+    affinity,
+    storedAt,
+    tags: said.tags,
+  })
+}
+
+type Placed = Read & Pick<Admitted, 'plan' | 'verdict'>
+
+function reserve({ budgets, prices }: IntakeDeps, { caller, model }: Known, placed: Placed) {
+  const { asked, held, scanned, plan, verdict } = placed
+  const { operation } = asked
+  const { outputTokensMax } = verdict
+  const places = plan.choices
+  const bound = planBound({ scan: scanned, operation, places, outputTokensMax }, prices)
   const caps = held.state && toCaps(caller, held.state)
   return budgets.reserve(toSpender(caller, model), bound.boundOf, bound.wanted, caps)
 }
@@ -122,6 +129,20 @@ function toCaps({ sandbox }: Caller, purse: Purse): SandboxCaps | undefined {
     ...(nanoUsdMax !== undefined && { nanoUsdMax }),
     ...(tokensMax !== undefined && { tokensMax }),
   }
+}
+
+/** A policy's bound and a budget's: the lower one, where it is lower than what the client asks for. */
+function toChanges(
+  { outputMax, usageSlot }: Scan,
+  verdict: Verdict,
+  reservation: Reservation,
+): Changes {
+  const bounds = [verdict.outputTokensMax, reservation.outputTokensMax].filter(
+    (one) => one !== null,
+  )
+  const lowest = bounds.length === 0 ? null : Math.min(...bounds)
+  const isAsked = lowest === null || (outputMax !== null && outputMax.tokens <= lowest)
+  return { outputTokensMax: isAsked ? null : lowest, isUsageWanted: usageSlot !== null }
 }
 
 function deny({ ledger, now }: IntakeDeps, known: Known, { code, message }: Refusal): void {

@@ -1,31 +1,25 @@
-// What the relay is told: where to send a call, and after each failure whether and where to send it again.
-import type { LiveProvider } from '../providers.ts'
+// A plan as the relay wants it.
+import type { Attempts, Target } from '../relay.ts'
+import type { Choice } from './candidates.ts'
+import type { Plan } from './plan.ts'
 
-/**
- * unsent: it provably reached nobody. unanswered: it may have been done. answered: an error answer, whole up to 64 KiB;
- * `body` null = it was larger.
- */
-export type Failure =
-  | { kind: 'unsent' | 'unanswered'; error: Error }
-  | { kind: 'answered'; status: number; headers: readonly string[]; body: Buffer | null }
+export type { Failure } from '../relay.ts'
 
-export type Target = {
-  provider: LiveProvider
-  path: string
-  headers: string[]
-  body: Buffer
-  /** How long to wait before it is sent; 0 = at once. */
-  afterMs: number
-}
+const firstError = 400
 
-export type Attempts = {
-  /**
-   * Null failure = the first try. Null answer = no further one: the failure at hand goes to the client byte for byte.
-   * Nothing may have reached the client.
-   */
-  next(failure: Failure | null): Target | null
-  /** The head that the client gets. From here on there is no other try. */
-  answered(status: number): void
-  /** The call is over, whichever way. Must be called, once at least: it gives the credential's slot back. */
-  close(): void
-}
+/** @param build Makes what is sent to a target: its path, headers and body. */
+export const toAttempts = (
+  plan: Plan,
+  build: (choice: Choice) => Omit<Target, 'provider'>,
+): Attempts => ({
+  next(failure) {
+    const choice = plan.next(failure)
+    if (!choice) return null
+    return { ...build(choice), provider: choice.provider, afterMs: failure ? plan.waitMs : 0 }
+  },
+  // Also where none may follow: what a vendor's error says is noted of its credential.
+  mayFollow: (status) => status >= firstError && plan.isNoted,
+  ended({ status }) {
+    if (status !== null) plan.answered(status)
+  },
+})

@@ -56,6 +56,10 @@ export class Plan {
   get choice(): Choice {
     return this.#current ?? this.#tried.at(-1)!
   }
+  /** Whether it matters how a try ends: there is a choice to be made, now or at the next call. */
+  get isNoted(): boolean {
+    return this.#options.route !== undefined
+  }
   /** What failed, oldest first, and the answer at the end. */
   get tries(): readonly Try[] {
     return this.#tries

@@ -6,7 +6,6 @@ import type { LiveProvider } from '../providers.ts'
 import { Refusal } from '../refusal.ts'
 import { createHomes, type Homes, scopeOf } from './affinity.ts'
 import type { Route } from './api.ts'
-import type { Attempts, Target } from './attempts.ts'
 import { isBound, isReplayable } from './bound.ts'
 import {
   type Choice,
@@ -190,17 +189,3 @@ function pickFirst(choices: readonly Choice[], health: Health): Choice {
   if (!soonest) throw new Refusal('capacity/provider', undefined, 2)
   return soonest
 }
-
-/** A plan as the relay wants it. `build` makes what is sent to a target: its path, headers and body. */
-export const toAttempts = (
-  plan: Plan,
-  build: (choice: Choice) => Omit<Target, 'provider' | 'afterMs'>,
-): Attempts => ({
-  next(failure) {
-    const choice = plan.next(failure)
-    if (!choice) return null
-    return { ...build(choice), provider: choice.provider, afterMs: failure ? plan.waitMs : 0 }
-  },
-  answered: (status) => plan.answered(status),
-  close: () => plan.close(),
-})
