@@ -352,7 +352,6 @@ describe('a denial', () => {
       'provider/none': 403,
       'query/refused': 400,
       'rate/loop': 429,
-      'response/absent': 404,
       'route/absent': 404,
       'upgrade/refused': 426,
       'upstream/address': 502,

@@ -207,11 +207,6 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
     text: 'This query is not taken here.',
   },
   'rate/loop': { status: 429, type: 'rate_limit_error', text: 'This sandbox calls too often.' },
-  'response/absent': {
-    status: 404,
-    type: 'invalid_request_error',
-    text: 'No stored response of this id is to be had here.',
-  },
   'route/absent': { status: 404, type: 'not_found_error', text: 'Nothing answers here.' },
   'upgrade/refused': {
     status: 426,

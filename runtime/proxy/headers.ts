@@ -77,13 +77,13 @@ export function headersFor(
 const withoutHeaders = (pairs: readonly string[], drops: readonly string[]) =>
   pairs.filter((_, at) => !drops.includes(pairs[at - (at % 2)]!))
 
-/** The same back. Undici hands raw headers over as buffers. */
-export function toClientHeaders(raw: readonly (Buffer | string)[]): string[] {
-  const pairs = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))
+/** The same back. */
+export function toClientHeaders(pairs: RawHeaders, drop?: string): string[] {
   const named = namedByConnection(pairs)
   const headers: string[] = []
   for (let i = 0; i < pairs.length; i += 2) {
     const name = pairs[i]!.toLowerCase()
+    if (name === drop) continue
     if (!responseDrops.has(name) && !named?.has(name)) headers.push(pairs[i]!, pairs[i + 1]!)
   }
   return headers

@@ -108,6 +108,10 @@ export function toBegun(
   return { facts, kind, inputGuess: guessTokens(bodyBytes), head, holds }
 }
 
+/** The head of a call that was answered by another provider than it was begun with. */
+export const withProvider = ({ facts, head }: Begun, provider: string): string =>
+  facts.provider === provider ? head : JSON.stringify({ ...facts, provider }).slice(0, -1)
+
 // The columns that may not be null, as a call has them that has not ended.
 const nothingYet =
   '"cached_tokens":0,"cache_write_tokens":0,"output_tokens":0,"cost_nano_usd":0,"is_priced":false,"tool_calls":0,"text":""'

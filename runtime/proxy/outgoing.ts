@@ -39,7 +39,7 @@ export function toOutgoing(
   const headers = headersFor(provider, asked.exchange.headers, drops)
   if (changes.isUsageWanted) headers.push('accept-encoding', 'identity')
   const named = model === scanned.model ? asked.target : replaceModel(asked.target, model)
-  return { method: 'POST', path: toUpstreamPath(kind, prefix, named), headers, body }
+  return { path: toUpstreamPath(kind, prefix, named), headers, body }
 }
 
 type Edited = Pick<Outgoing, 'held' | 'scanned' | 'changes'>

@@ -15,7 +15,6 @@ import {
   type ProviderRow,
   replaceProvider,
 } from './sql/providers.ts'
-import { toUpstreamPath } from './upstream-path.ts'
 
 const baseUrls = {
   anthropic: 'https://api.anthropic.com',

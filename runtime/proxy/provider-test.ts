@@ -5,10 +5,12 @@ import { fault } from './errors.ts'
 import { withAnthropicVersion } from './headers.ts'
 import { toExpiryWarning } from './provider-settings.ts'
 import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
+import { ask } from './upstream/ask.ts'
+import { toUpstreamPath } from './upstream-path.ts'
 
 const testMs = 15_000
 const errorCharsMax = 300
-const answerBytesMax = 64 * 1024
+const noBody = Buffer.alloc(0)
 
 type Deps = { providers: Providers; now: () => Date }
 type Asked = { method: 'GET' | 'POST'; path: string; body?: object }
@@ -25,7 +27,7 @@ export async function tryProvider(
     .find((one) => one.name === name && (one.org === null || one.org === org))
   if (!live) throw fault('provider/absent', { detail: name })
   const began = performance.now()
-  const list = await ask(live, { method: 'GET', path: `/${versionOf(live)}/models` })
+  const list = await askLive(live, { method: 'GET', path: `/${versionOf(live)}/models` })
   const latencyMs = Math.round(performance.now() - began)
   const call = isCalled ? await callOnce(live, model) : null
   const isGood = list.status !== null && list.status < 300
@@ -50,7 +52,7 @@ async function callOnce(live: LiveProvider, named: string | undefined) {
   if (model.startsWith(rehearsalPrefix) !== (live.kind === 'rehearsal')) {
     throw fault('provider/invalid', { say: 'Models of the rehearsal go to the rehearsal.' })
   }
-  const { status, error } = await ask(live, toOneToken(live, model))
+  const { status, error } = await askLive(live, toOneToken(live, model))
   return { ok: status !== null && status < 300, model, status, error }
 }
 
@@ -65,42 +67,27 @@ function toOneToken({ kind }: LiveProvider, model: string): Asked {
     const contents = [{ role: 'user', parts: [{ text: 'Say ok.' }] }]
     return { method: 'POST', path, body: { contents, generationConfig: { maxOutputTokens: 1 } } }
   }
-  const body = { model, messages, max_completion_tokens: kind === 'openai' ? 16 : 1 }
-  return { method: 'POST', path: '/v1/chat/completions', body }
+  const most = kind === 'openai' ? { max_completion_tokens: 16 } : { max_tokens: 1 }
+  return { method: 'POST', path: '/v1/chat/completions', body: { model, messages, ...most } }
 }
 
-async function ask(live: LiveProvider, { method, path, body }: Asked): Promise<Answered> {
-  const json = body ? ['content-type', 'application/json'] : []
-  const headers = [...live.vaulted, ...json]
+async function askLive(live: LiveProvider, { method, path, body }: Asked): Promise<Answered> {
+  const { kind, prefix, vaulted, upstream } = live
+  const headers = [...vaulted, 'accept-encoding', 'identity']
+  if (body) headers.push('content-type', 'application/json')
+  const request = {
+    method,
+    path: toUpstreamPath(kind, prefix, path),
+    headers: kind === 'anthropic' ? withAnthropicVersion(headers) : headers,
+    body: body ? Buffer.from(JSON.stringify(body)) : noBody,
+  }
   try {
-    const answer = await live.pool.request({
-      method,
-      path: live.prefix + path,
-      headers: live.kind === 'anthropic' ? withAnthropicVersion(headers) : headers,
-      signal: AbortSignal.timeout(testMs),
-      ...(body && { body: JSON.stringify(body) }),
-    })
-    const text = await readSome(answer.body)
-    const isGood = answer.statusCode < 300
-    return { status: answer.statusCode, error: isGood ? null : redact(live, text) }
+    const { status, body: said } = await ask(upstream, request, testMs)
+    return { status, error: status < 300 ? null : redact(live, said.toString('utf8')) }
   } catch (error) {
-    return {
-      status: null,
-      error: redact(live, error instanceof Error ? error.message : String(error)),
-    }
+    const text = error instanceof Error ? error.message : String(error)
+    return { status: null, error: redact(live, text) }
   }
-}
-
-/** Enough to see what is wrong; what is longer is not waited for. */
-async function readSome(body: AsyncIterable<Buffer>): Promise<string> {
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of body) {
-    parts.push(part)
-    bytes += part.length
-    if (bytes > answerBytesMax) break
-  }
-  return Buffer.concat(parts).toString('utf8')
 }
 
 /** An upstream may repeat the credential it was given. Cut after that: half a key is one as well. */

@@ -7,6 +7,7 @@ import type { Reservation } from './budgets/reservation.ts'
 import { ModelCall } from './call.ts'
 import type { Caller } from './caller.ts'
 import { refusalTable } from './errors.ts'
+import { findHeader } from './headers.ts'
 import type { Asked, Held, IntakeDeps } from './intake.ts'
 import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
 import { type Changes, toOutgoing } from './outgoing.ts'
@@ -20,6 +21,8 @@ import { toAttempts } from './routing/attempts.ts'
 import type { Plan } from './routing/plan.ts'
 import { type Scan, scan } from './scan.ts'
 import { readSession } from './turn.ts'
+import type { ResponseHead } from './upstream/response.ts'
+import { canTakeUsageOut, createUsageRemover } from './wires/include-usage.ts'
 
 type Known = Omit<FactsOf, 'provider'>
 type Read = { asked: Asked; held: Held; scanned: Scan; said: Attribution }
@@ -52,16 +55,21 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
   const begun = toBegun(facts, provider.kind, held.body.length, reservation.toLine())
   await deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
   const session = readSession(exchange.headers)
-  const call = new ModelCall(
-    { begun, caller, plan, reservation, session, reply, verdict, scanned, ...held },
-    deps,
-  )
+  const options = { begun, caller, plan, reservation, session, reply, verdict, ...held }
+  const call = new ModelCall(options, deps)
   if (reply.isGone) return call.end('unsent', null, null)
   const attempts = toAttempts(plan, (choice) =>
     toOutgoing(choice, { asked, held, scanned, changes }),
   )
-  new Relay({ reply, watcher: call, attempts, stallMs: deps.config.idleMs }).start()
+  const createFilter = changes.isUsageWanted ? createUsageFilter : undefined
+  new Relay({ reply, watcher: call, attempts, stallMs: deps.config.idleMs, createFilter }).start()
 }
+
+/** The usage that the client did not ask for is not shown to it. */
+const createUsageFilter = ({ headers }: ResponseHead) =>
+  canTakeUsageOut(findHeader(headers, 'content-type'), findHeader(headers, 'content-encoding'))
+    ? createUsageRemover()
+    : null
 
 /** Where it goes, and what it holds. A denial is booked, so that the pass's record shows it. */
 async function admit(deps: IntakeDeps, known: Known, read: Read): Promise<Admitted> {
@@ -80,23 +88,16 @@ async function admit(deps: IntakeDeps, known: Known, read: Read): Promise<Admitt
   }
 }
 
-async function place({ router, stored }: IntakeDeps, known: Known, { held, scanned, said }: Read) {
+async function place({ router, stored }: IntakeDeps, known: Known, read: Read) {
+  const { asked, held, scanned, said } = read
   const { caller, model, wire } = known
-  const { previousResponse, promptCacheKey } = scanned
-  const storedAt =
-    previousResponse === null ? null : await stored.find(previousResponse, caller.org)
+  const { previousResponse: from, promptCacheKey } = scanned
+  const storedAt = from === null ? null : await stored.find(from, caller.org)
   const asker = { loop: caller.sandbox?.loop ?? null, promptCacheKey, endUser: said.endUser }
-  const affinity = readAffinity(read.asked.exchange.headers, asker)
-  return router.plan({
-    caller,
-    wire,
-    model,
-    scan: scanned,
-    body: held.body,
-    affinity,
-    storedAt,
-    tags: said.tags,
-  })
+  const affinity = readAffinity(asked.exchange.headers, asker)
+  const { body } = held
+  const { tags } = said
+  return router.plan({ caller, wire, model, scan: scanned, body, affinity, storedAt, tags })
 }
 
 type Placed = Read & Pick<Admitted, 'plan' | 'verdict'>

@@ -19,7 +19,7 @@ export const toAttempts = (
   },
   // Also where none may follow: what a vendor's error says is noted of its credential.
   mayFollow: (status) => status >= firstError && plan.isNoted,
-  ended({ status }) {
-    if (status !== null) plan.answered(status)
+  ended({ outcome, status }) {
+    if (outcome !== 'refused' && status !== null) plan.answered(status)
   },
 })

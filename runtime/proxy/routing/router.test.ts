@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Refusal } from '../refusal.ts'
 import type { NewRouteInput } from './api.ts'
-import { toAttempts } from './router.ts'
+import { toAttempts } from './attempts.ts'
 import {
   answered,
   asked,
@@ -247,8 +247,7 @@ describe('a try that failed', () => {
     assert.equal(attempts.next(null)!.path, '/a')
     const second = attempts.next(answered(529))!
     assert.deepEqual([second.path, second.afterMs, second.provider.name], ['/b', 0, 'b'])
-    attempts.answered(200)
-    attempts.close()
+    attempts.ended({ target: second, outcome: 'complete', status: 200, error: null })
     assert.equal(plan.tries.at(-1)!.status, 200)
   })
 })

@@ -25,10 +25,10 @@ export class Answer {
   /** The upstream said that the answer is whole. */
   stopReason: string | null = null
   error: string | null = null
-  /** What the vendor calls its answer, on Responses: with it the conversation goes on. */
-  responseId: string | null = null
   /** The upstream's own code of the error, also one that came with status 200. */
   errorCode: string | null = null
+  /** By which the vendor keeps it, where it says so. */
+  storedId: string | null = null
   text = ''
   /** All that the model wrote, words and tool inputs, also what was not kept. */
   outputChars = 0

@@ -12,7 +12,7 @@ import { createRouter, type RouteAsked, type RulesInMemory } from '../router.ts'
 export const provider = (name: string, more: Partial<LiveProvider> = {}): LiveProvider => ({
   ...{ id: `id-${name}`, org: 'north', name, kind: 'anthropic', baseUrl: 'https://a.example' },
   ...{ allowPrivate: false, models: new Set(['m-1']), createdAt: 0, prefix: '', vaulted: [] },
-  ...{ key: new Secret('k'), pool: undefined as never, callsMax: null, region: null },
+  ...{ key: new Secret('k'), upstream: undefined as never, callsMax: null, region: null },
   ...{ retention: [], proxyUrl: null, ca: null, expiresAt: null },
   ...more,
 })
