@@ -1,6 +1,7 @@
 // What the wire carries. Others import these as types, and never the role itself.
 import { z } from 'zod'
 import { isZone } from './budgets/window.ts'
+import { type ProviderSettings, settingsShape } from './provider-settings.ts'
 
 export const wires = ['messages', 'chat', 'responses', 'gemini'] as const
 export type Wire = (typeof wires)[number]
@@ -39,6 +40,7 @@ export const NewProvider = z.strictObject({
   /** Needed for an address that is private, loopback or link-local. */
   allowPrivate: z.boolean().default(false),
   models: Models.default([]),
+  ...z.strictObject(settingsShape).partial().shape,
 })
 export type NewProvider = z.infer<typeof NewProvider>
 export type NewProviderInput = z.input<typeof NewProvider>
@@ -51,6 +53,7 @@ export const ProviderChange = z
     baseUrl: BaseUrl.optional(),
     allowPrivate: z.boolean().optional(),
     models: Models.optional(),
+    ...z.strictObject(settingsShape).partial().shape,
   })
   .refine((change) => Object.keys(change).length > 0, 'Say what is to change.')
 export type ProviderChange = z.infer<typeof ProviderChange>
@@ -63,7 +66,9 @@ export type Provider = {
   models: string[]
   createdAt: string
   lastUsedAt: string | null
-}
+  /** A sentence on a key that expires soon, or has. */
+  warning: string | null
+} & ProviderSettings
 
 /** What vendors do by themselves inside a call, and charge by use. `other` = a kind that is not known here. */
 export const serverTools = [
@@ -161,13 +166,25 @@ export type UsageRow = {
   estimatedCalls: number
 }
 
-/** `POST /api/providers/:name/test`: the provider's list of models was asked for, with the vaulted credential. */
+/** `POST /api/providers/:name/test`: `call` asks for one token of a model as well, which costs that much. */
+export const ProviderTestQuestion = z.strictObject({
+  call: z.boolean().default(false),
+  /** Default: the first that the provider lists. */
+  model: z.string().min(1).max(200).optional(),
+})
+export type ProviderTestQuestion = z.infer<typeof ProviderTestQuestion>
+
+/** The provider's list of models was asked for, with the vaulted credential. */
 export type ProviderTest = {
   ok: boolean
   /** Null = no answer came; `error` then says why. */
   status: number | null
   latencyMs: number
   error: string | null
+  /** The one-token call, where it was asked for. */
+  call: { ok: boolean; model: string; status: number | null; error: string | null } | null
+  /** A sentence on a key that expires soon, or has. */
+  warning: string | null
 }
 
 export const budgetLevels = ['org', 'team', 'user', 'key', 'loop', 'sandbox', 'model'] as const

@@ -39,6 +39,7 @@ export const ProxyConfig = z.strictObject({
   keysPollMs: Duration,
   keysStaleMsMax: Duration,
   providersPollMs: Duration,
+  rulesPollMs: Duration,
   breaker: z.strictObject({
     callsMax: z.int().min(1),
     windowMs: Duration,

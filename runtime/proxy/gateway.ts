@@ -69,7 +69,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   await keys.refresh(AbortSignal.timeout(firstKeysMsMax)).catch(() => {}) // Where auth is not up yet, the next turn has them.
   starting.use(startRepeating(keys.refresh, config.keysPollMs, log))
   const rules = await startRules({ db, log })
-  starting.use(startRepeating(rules.refresh, config.keysPollMs, log))
+  starting.use(startRepeating(rules.refresh, config.rulesPollMs, log))
   const stored = createStored({ db, log, now })
   starting.use(startRepeating(stored.write, storedMs, log))
   const health = createHealth(now)

@@ -8,6 +8,7 @@ import type { Vault } from '#kernel/vault.ts'
 import { type Provider, type Wire, wires } from './api.ts'
 import type { GatewayConfig } from './config.ts'
 import { vaultedHeaders } from './headers.ts'
+import { noSettings, type ProviderSettings } from './provider-settings.ts'
 import { listProviders, type ProviderRow } from './sql/providers.ts'
 import type { OutgoingProxy } from './upstream/connect.ts'
 import { createUpstream, type Upstream } from './upstream/upstream.ts'
@@ -31,28 +32,10 @@ export type LiveProvider = {
   vaulted: readonly string[]
   key: Secret
   upstream: Upstream
-} & ProviderSettings
-
-/** What routes and connections go by, beside the credential. */
-export type ProviderSettings = {
-  /** Calls at once at most, of this credential in one process; null = any number. */
-  callsMax: number | null
-  region: string | null
-  retention: readonly string[]
-  /** An HTTP proxy on the way out, and certificates (PEM) that are trusted beside the system's. */
-  proxyUrl: string | null
-  ca: string | null
-  /** When the key expires, where somebody said so. */
-  expiresAt: number | null
-}
-const noSettings: ProviderSettings = {
-  callsMax: null,
-  region: null,
-  retention: [],
-  proxyUrl: null,
-  ca: null,
-  expiresAt: null,
-}
+} & Omit<ProviderSettings, 'expiresAt'> & {
+    /** Epoch ms. */
+    expiresAt: number | null
+  }
 
 export type Providers = AsyncDisposable & {
   all(): readonly LiveProvider[]
@@ -170,6 +153,7 @@ function openRehearsal(
     key,
     upstream: openUpstream(url, true, config, { proxy_url: null, ca: null }),
     ...noSettings,
+    expiresAt: null,
   }
 }
 

@@ -144,5 +144,6 @@ export function toVerdict(scoped: readonly Scoped[]): Verdict {
 const intersect = (one: readonly string[] | null, other: readonly string[] | null) =>
   one === null || other === null ? (one ?? other) : one.filter((name) => other.includes(name))
 
-const lower = (one: number | null, other: number | null) =>
+/** The lower of two limits, where null is none. */
+export const lower = (one: number | null, other: number | null): number | null =>
   one === null || other === null ? (one ?? other) : Math.min(one, other)
