@@ -1,7 +1,7 @@
 // The two doors for model calls, the public port and the line socket for sandboxes, with the same lanes behind both.
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import type { ProxyConfig } from './config.ts'
+import type { GatewayConfig } from './config.ts'
 import type { Handle } from './handler.ts'
 import { createLanes, type Lanes } from './lane/lanes.ts'
 import { listenLines } from './line.ts'
@@ -14,7 +14,7 @@ export type ModelServer = AsyncDisposable & { url: URL; counts: Lanes['counts'] 
 
 /** The public URL. Disposing lets calls end for a while, then cuts them; what they cost is booked either way. */
 export async function listenModels(
-  config: ProxyConfig,
+  config: GatewayConfig,
   handle: Handle,
   settled: () => Promise<void>,
 ): Promise<ModelServer> {
@@ -24,13 +24,14 @@ export async function listenModels(
   const lanes = starting.use(createLanes(handle, limits))
   starting.defer(lanes.drain)
   const url = await listenPort(config, lanes, starting)
-  starting.use(await listenLines(config.lineSocket, config.connectionsMax, lanes.accept))
+  if (config.lineSocket !== null)
+    starting.use(await listenLines(config.lineSocket, config.connectionsMax, lanes.accept))
   const started = starting.move()
   return { url, counts: lanes.counts, [Symbol.asyncDispose]: () => started.disposeAsync() }
 }
 
 async function listenPort(
-  { port, connectionsMax }: ProxyConfig,
+  { port, connectionsMax, workers }: GatewayConfig,
   lanes: Lanes,
   owned: AsyncDisposableStack,
 ): Promise<URL> {
@@ -38,7 +39,7 @@ async function listenPort(
     lanes.accept(socket, undefined),
   )
   door.maxConnections = connectionsMax
-  door.listen(port, '127.0.0.1')
+  door.listen({ port, host: '127.0.0.1', reusePort: workers > 1 })
   await once(door, 'listening') // `once` rejects on 'error': a port in use is the caller's to explain.
   owned.defer(() => void door.close())
   return new URL(`http://127.0.0.1:${(door.address() as AddressInfo).port}`)
