@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
 import { Refusal } from '../refusal.ts'
+import { createSandboxes, toSandboxCaps } from '../sandboxes.ts'
 import type { Budget } from './budget.ts'
 import { Bank, budgetOf, Desk, flat, spenderOf } from './testing/bank.ts'
 
@@ -202,8 +203,8 @@ describe('a reservation', () => {
     const desk = open()
     bank.budgets.clear()
     desk.engine.remove(1)
-    const purse = { nanoUsd: 0, tokens: 0, heldNanoUsd: 0, heldTokens: 0 }
-    const caps = { purse, nanoUsdMax: 10_000, tokensMax: 2_000 }
+    const purse = createSandboxes(1).get('sb-1')
+    const caps = toSandboxCaps(purse, { nanoUsdMax: 10_000, tokensMax: 2_000 })
     const boundOf = (outputTokens: number) => ({
       nanoUsd: outputTokens,
       tokens: outputTokens + 100,
@@ -218,10 +219,15 @@ describe('a reservation', () => {
     assert.equal(made.outputTokensMax, 1_900)
     assert.equal(purse.heldTokens, 2_000)
     made.settle({ nanoUsd: 900, tokens: 1_000 })
-    assert.deepEqual(purse, { nanoUsd: 900, tokens: 1_000, heldNanoUsd: 0, heldTokens: 0 })
+    assert.partialDeepStrictEqual(purse, {
+      nanoUsd: 900,
+      tokens: 1_000,
+      heldNanoUsd: 0,
+      heldTokens: 0,
+    })
     const refused = await refusalOf(Promise.resolve().then(() => desk.engine.reserve.reserve(ask)))
     assert.equal(refused.code, 'budget/tokens')
-    assert.match(refused.message, /it has used 1000 tokens of 2000 tokens/)
+    assert.match(refused.message, /It has used 1000 of 2000 tokens: the cap of this pass\./)
   })
 
   test('waits in a queue with an end', async () => {
@@ -233,6 +239,49 @@ describe('a reservation', () => {
     assert.equal(refused.code, 'budget/wait')
     assert.equal(desk.engine.reserve.waiting, 2)
     await Promise.all(waiting)
+    desk.end(first, 1)
+  })
+
+  test('that the database does not answer in time is refused as unknown, and never let in', async () => {
+    const desk = open({ amount: 1_000 })
+    desk.end(await desk.call(flat(10)), 10)
+    bank.isSilent = true
+    const refused = await refusalOf(desk.call(flat(500)))
+    assert.deepEqual([refused.code, refused.retryAfterS], ['budget/unknown', 5])
+  })
+
+  test('that finds the queue full is still clipped to what is leased here', async () => {
+    bank.budgets.set(1, budgetOf({ amount: 1_000, clip: 'allow' }))
+    const desk = new Desk(bank, 'journal-1', now, { waitersMax: 0 })
+    const [account] = desk.engine.matcher.find(spenderOf()).at(atMs).accounts
+    account!.takeGranted(60)
+    const made = await desk.call((outputTokens) => ({ nanoUsd: outputTokens, tokens: 0 }))
+    assert.equal(made.outputTokensMax, 60)
+  })
+
+  test('leases a hundredth ahead at most, and gives back what nobody needs', async () => {
+    const desk = open({ amount: 100_000 })
+    desk.end(await desk.call(flat(500)), 100)
+    await desk.engine.leases.settled()
+    assert.ok(bank.committed(1) <= 500 + 1_000, String(bank.committed(1)))
+    desk.end(await desk.call(flat(20_000)), 100)
+    assert.ok(bank.committed(1) >= 20_000)
+    desk.engine.keepUp()
+    desk.engine.keepUp()
+    await desk.engine.leases.settled()
+    assert.ok(bank.committed(1) <= 200 + 1_000, String(bank.committed(1)))
+    atMs += 6_000
+    desk.engine.keepUp()
+    await desk.engine.leases.settled()
+    assert.equal(bank.committed(1), 200)
+  })
+
+  test('is not waited for longer than it may be, and a call that left leaves what was too little for it', async () => {
+    const desk = open({ amount: 1_000 })
+    const first = await desk.call(flat(600))
+    await refusalOf(desk.call(flat(500)))
+    await desk.engine.leases.settled()
+    assert.equal(bank.committed(1), 600)
     desk.end(first, 1)
   })
 })

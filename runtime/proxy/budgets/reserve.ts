@@ -114,7 +114,7 @@ export function createReserve(options: Options): Reserve {
     const spent = short.find((one) => roomWithoutHolds(one, caps, atMs) < needOf(one, least))
     if (spent) return toSpentRefusal({ short: spent, caps, amounts: least, atMs })
     if (!isLast) return undefined
-    const unknown = short.find((one) => typeof one !== 'string' && isUnknown(one))
+    const unknown = short.find((one) => typeof one !== 'string' && isUnheard(one, number))
     if (unknown) return toUnknownRefusal({ short: unknown })
     return toHeldRefusal({ short: short[0]!, caps, amounts: least, atMs })
   }
@@ -178,10 +178,11 @@ export function createReserve(options: Options): Reserve {
       if (isPriced && fits(matched.accounts, caps, toAmounts(bound)))
         return take(matched, caps, bound, null)
       const found = attempt(ask, options.leases().sends, false)
-      if (found && !(found instanceof Refusal)) return found
       if (!found && waiters.size < waitersMax) return wait(ask)
+      const last = found ?? attempt(ask, 0, true)!
+      if (!(last instanceof Refusal)) return last
       counts.refused += 1
-      throw found ?? attempt(ask, 0, true)
+      throw last
     },
     needs: () => sumNeeds(waiters),
     retry() {
@@ -220,10 +221,13 @@ const toUnpriced = (model: string) =>
 
 const isUnknown = ({ known, isUnknown }: Account) => known === null || isUnknown
 
+/** Nothing was heard of it since the call came: the database is away, or slow. */
+const isUnheard = (account: Account, number: number) =>
+  isUnknown(account) || account.answeredNumber <= number
+
 /** The database may have more for it than what it said before the call came. */
 const mayGrow = (short: Short, number: number) =>
-  typeof short !== 'string' &&
-  (isUnknown(short) || short.answeredNumber <= number || short.known!.left > 0)
+  typeof short !== 'string' && (isUnheard(short, number) || short.known!.left > 0)
 
 const needOf = (short: Short, amounts: { nanoUsd: number; tokens: number }) =>
   short === 'sandbox usd'
