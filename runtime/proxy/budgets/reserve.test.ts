@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../refusal.ts'
 import { createSandboxes, toSandboxCaps } from '../sandboxes.ts'
 import type { Budget } from './budget.ts'
@@ -283,5 +284,54 @@ describe('a reservation', () => {
     await desk.engine.leases.settled()
     assert.equal(bank.committed(1), 600)
     desk.end(first, 1)
+  })
+
+  /** Until all that is due is said, and what is over is let go of. */
+  const settle = async (desk: Desk) => {
+    for (let turn = 0; turn < 3; turn += 1) {
+      desk.engine.keepUp()
+      await sleep(5) // What failed is tried again by then.
+      await desk.engine.leases.settled()
+    }
+  }
+  const dayMs = 86_400_000
+  const windowOf = () => Date.parse(new Date(atMs).toISOString().slice(0, 10))
+
+  test('in a window that was let go of, and that the clock went back to, finds what was spent there', async () => {
+    const desk = open({ amount: 1_000, window: 'day' })
+    desk.end(await desk.call(flat(900)), 900)
+    atMs += 2 * dayMs
+    await settle(desk)
+    const live = desk.engine.matcher.get(1)!
+    assert.equal(live.accounts.size, 0)
+    atMs -= 2 * dayMs
+    assert.equal((await refusalOf(desk.call(flat(200)))).code, 'budget/usd')
+    desk.end(await desk.call(flat(100)), 100)
+    assert.ok(bank.committed(1, windowOf()) <= 1_000)
+  })
+
+  test('leaves nothing leased in a window that ended while an answer was lost', async () => {
+    const desk = open({ amount: 1_000, window: 'day' })
+    const started = windowOf()
+    bank.losesAnswer = true
+    await refusalOf(desk.call(flat(500)))
+    assert.equal(bank.committed(1, started), 500)
+    atMs += dayMs
+    desk.engine.keepUp()
+    bank.losesAnswer = false
+    await settle(desk)
+    assert.equal(bank.committed(1, started), 0)
+  })
+
+  test('that ends when its window was thrown away long ago is let go of', async () => {
+    const desk = open({ amount: 1_000, window: 'day' })
+    const held = await desk.call(flat(300))
+    desk.leave(await desk.call(flat(300)))
+    atMs += 3 * dayMs
+    await settle(desk)
+    bank.rows.clear()
+    desk.leave(held)
+    await settle(desk)
+    assert.equal(desk.engine.matcher.get(1)!.accounts.size, 0)
   })
 })
