@@ -233,12 +233,12 @@ describe('a reservation', () => {
 
   test('waits in a queue with an end', async () => {
     bank.budgets.set(1, budgetOf({ amount: 1_000 }))
-    const desk = new Desk(bank, 'journal-1', now, { waitersMax: 2 })
+    const desk = new Desk(bank, 'journal-1', now, { waitersMax: 4 })
     const first = await desk.call(flat(1_000))
     const waiting = [1, 2].map(() => refusalOf(desk.call(flat(10))))
     const refused = await refusalOf(desk.call(flat(10)))
     assert.equal(refused.code, 'budget/wait')
-    assert.equal(desk.engine.reserve.waiting, 2)
+    assert.equal(desk.engine.reserve.waiting, 2) // The other half is for other organisations.
     await Promise.all(waiting)
     desk.end(first, 1)
   })

@@ -56,6 +56,7 @@ type Options = {
   waitersMax: number
 }
 
+const orgShare = 0.5
 const askAgainMs = 50 // While calls wait, and others may have given something back.
 
 export type Reserve = {
@@ -70,6 +71,7 @@ export type Reserve = {
 export function createReserve(options: Options): Reserve {
   const { matcher, keeper, counts, now, waitMs, waitersMax } = options
   const waiters = new Set<Waiter>()
+  const waitingOf = new Map<string, number>()
   let again: NodeJS.Timeout | undefined
 
   const take = (
@@ -119,8 +121,19 @@ export function createReserve(options: Options): Reserve {
     return toHeldRefusal({ short: short[0]!, caps, amounts: least, atMs })
   }
 
+  const count = (org: string, by: 1 | -1) => {
+    const waiting = (waitingOf.get(org) ?? 0) + by
+    if (waiting > 0) waitingOf.set(org, waiting)
+    else waitingOf.delete(org)
+  }
+
+  /** One organisation's calls leave places for those of others. */
+  const hasPlace = (org: string) =>
+    waiters.size < waitersMax && (waitingOf.get(org) ?? 0) < Math.max(1, waitersMax * orgShare)
+
   const finish = (waiter: Waiter, found: Reservation | Refusal) => {
     waiters.delete(waiter)
+    count(waiter.spender.org, -1)
     clearTimeout(waiter.timer)
     if (!(found instanceof Refusal)) return waiter.resolve(found)
     counts.refused += 1
@@ -151,6 +164,7 @@ export function createReserve(options: Options): Reserve {
     }, waitMs)
     const waiter: Waiter = { ...ask, number, accounts, bound, timer, resolve, reject }
     waiters.add(waiter)
+    count(ask.spender.org, 1)
     askFor(waiter)
     return promise
   }
@@ -178,7 +192,7 @@ export function createReserve(options: Options): Reserve {
       if (isPriced && fits(matched.accounts, caps, toAmounts(bound)))
         return take(matched, caps, bound, null)
       const found = attempt(ask, options.leases().sends, false)
-      if (!found && waiters.size < waitersMax) return wait(ask)
+      if (!found && hasPlace(spender.org)) return wait(ask)
       const last = found ?? attempt(ask, 0, true)!
       if (!(last instanceof Refusal)) return last
       counts.refused += 1
