@@ -1,5 +1,5 @@
-// A model vendor in a few lines, on all wires: it checks the key, calls the first tool it is offered, and says hello after
-// that. What the model's name ends in may be a fault: `-400` is always refused, `-busy` is overloaded once.
+// A model vendor in a few lines, on all wires: it checks the key, calls the first tool it is offered, and says hello after that. `plain` models
+// call none. What the model's name ends in may be a fault: `-400` is always refused, `-busy` is overloaded once.
 import type { ServerResponse } from 'node:http'
 import { type Seen, vaultedKey } from '../../proxy/testing/stage.ts'
 
@@ -30,6 +30,7 @@ const busy = new Set<string>()
 
 /** Until the tool's result is shown. */
 const toolOf = (body: Body, name: (tool: Record<string, unknown>) => unknown): string | null => {
+  if (body.model?.includes('plain')) return null
   const shown = JSON.stringify([body.messages, body.input, body.contents])
   if (/"tool_result"|"role":"tool"|_call_output"|"functionResponse"/.test(shown)) return null
   const named = body.tools?.map(name).find((one) => typeof one === 'string' && one !== '')
@@ -86,7 +87,11 @@ const messages: Wire = {
       { type: 'message_stop' },
     ]
   },
-  fault: () => ({ type: 'error', error: { type: 'invalid_request_error', message: refusal } }),
+  fault: (status) => {
+    const busyOne = { type: 'overloaded_error', message: 'Overloaded' } // pi goes by the words.
+    const error = status === 529 ? busyOne : { type: 'invalid_request_error', message: refusal }
+    return { type: 'error', error }
+  },
 }
 
 const chatUsage = { prompt_tokens: usage.input, completion_tokens: usage.output, total_tokens: 18 }
@@ -212,7 +217,9 @@ const gemini: Wire = {
   call: (seen) => ({
     model: /models\/([^:]+):/.exec(seen.url)![1]!,
     isStream: seen.url.includes('alt=sse'),
-    tool: toolOf(bodyOf(seen), (tool) => (tool as Declared).functionDeclarations?.[0]?.name),
+    tool: seen.url.includes('plain')
+      ? null
+      : toolOf(bodyOf(seen), (tool) => (tool as Declared).functionDeclarations?.[0]?.name),
     asksUsage: false,
   }),
   whole: ({ model, tool }) => ({
@@ -253,7 +260,8 @@ export function answerAsVendor(seen: Seen, response: ServerResponse): void {
     busy.add(call.model)
     response.setHeader('retry-after-ms', '20') // As OpenAI says it as well; most libraries prefer it.
     response.setHeader('retry-after', '1')
-    return void send(response, name === 'messages' ? 529 : 503, wire.fault(503))
+    const status = name === 'messages' ? 529 : 503
+    return void send(response, status, wire.fault(status))
   }
   if (!call.isStream) return void send(response, 200, wire.whole(call))
   response.writeHead(200, { 'content-type': 'text/event-stream' })
