@@ -83,11 +83,11 @@ const cases: Record<string, Case> = {
   },
 }
 
-describe('a loop ends', { concurrency: 6 }, () => {
+describe('a loop ends', { concurrency: 4 }, () => {
   let treadle: TestAppliance
   let work: string
   before(async () => {
-    treadle = await startAppliance('--parallel=8')
+    treadle = await startAppliance('--parallel=6')
     work = join(treadle.state, 'work')
     mkdirSync(work)
   })

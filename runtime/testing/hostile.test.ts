@@ -188,7 +188,7 @@ const cases: Record<string, Case> = {
   },
 }
 
-describe('an agent that', { concurrency: 6 }, () => {
+describe('an agent that', { concurrency: 4 }, () => {
   const owned = new AsyncDisposableStack()
   let treadle: TestAppliance
   let work: string
@@ -287,5 +287,5 @@ async function startWithLimits(owned: AsyncDisposableStack): Promise<TestApplian
   const folder = mkdtempSync(join(tmpdir(), 'treadle-limits-'))
   owned.defer(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'limits.yaml'), limits)
-  return startAppliance('--parallel=7', `--config=${join(folder, 'limits.yaml')}`)
+  return startAppliance('--parallel=5', `--config=${join(folder, 'limits.yaml')}`)
 }
