@@ -16,6 +16,9 @@ const roleOfNoun = new Map<string, RoleName>([
   ['threads', 'threads'],
   ['providers', 'proxy'],
   ['budgets', 'proxy'],
+  ['routes', 'proxy'],
+  ['policies', 'proxy'],
+  ['explain', 'proxy'],
   ['usage', 'proxy'],
   ['calls', 'proxy'],
 ])

@@ -20,6 +20,8 @@ export type ResourceType =
   | 'Budget'
   | 'Usage'
   | 'Org'
+  | 'Route'
+  | 'Policy'
 export type Resource = {
   type: ResourceType
   id: string

@@ -29,7 +29,8 @@ export async function startProxy(config: ProxyConfig, deps: Deps): Promise<Proxy
   const refresh = async () => void (await Promise.all(all.map((one) => one.refresh())))
   const providers = { ...gateway.providers, refresh }
   const budgets = { heldHere: gateway.budgets.heldHere, refresh }
-  const kept = { providers, budgets, books }
+  const rules = { ...gateway.rules, refresh }
+  const kept = { providers, budgets, rules, books }
   const routes = proxyRoutes({ ...gateway, ...kept, db, log, verify, access, now })
   const { url } = starting.use(await listen(routes, 0, log))
   const started = starting.move()

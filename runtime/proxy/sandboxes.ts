@@ -1,14 +1,9 @@
 // What each sandbox has spent and when it last did something, in memory: no call waits for a database to know.
 import type { SandboxClaims } from '#kernel/tokens.ts'
-import type { SandboxCaps } from './budgets/fit.ts'
+import type { Purse, SandboxCaps } from './budgets/fit.ts'
 import { Refusal } from './refusal.ts'
 
-export type SandboxState = {
-  nanoUsd: number
-  tokens: number
-  /** What its calls in flight may come to. */
-  heldNanoUsd: number
-  heldTokens: number
+export type SandboxState = Purse & {
   inFlight: number
   /** Epoch ms of the last beginning or byte; 0 = not since this process started. */
   lastActiveMs: number
@@ -34,8 +29,8 @@ export function createSandboxes(callsMax: number): Sandboxes {
     if (known) return known
     if (states.size >= sandboxesMax) evict(states)
     const begins = new Float64Array(callsMax).fill(Number.NEGATIVE_INFINITY)
-    const nothing = { nanoUsd: 0, tokens: 0, heldNanoUsd: 0, heldTokens: 0 }
-    const made = { ...nothing, inFlight: 0, lastActiveMs: 0, begins, beginAt: 0 }
+    const purse: Purse = { nanoUsd: 0, tokens: 0, heldNanoUsd: 0, heldTokens: 0 }
+    const made = { ...purse, inFlight: 0, lastActiveMs: 0, begins, beginAt: 0 }
     states.set(sandbox, made)
     return made
   }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabasePool } from 'slonik'
 import { startLedger } from '../../ledger.ts'
 import { noUsage, toBegun, toEndedLine, toFacts } from '../../ledger-line.ts'
-import { createPrices } from '../../prices.ts'
+import { createPrices } from '../../prices/prices.ts'
 import { Refusal } from '../../refusal.ts'
 import { startBudgets } from '../budgets.ts'
 import { flat, quiet, spenderOf } from './bank.ts'
@@ -35,7 +35,7 @@ export async function startHolder({
   bill,
 }: Options) {
   const owned = new AsyncDisposableStack()
-  const prices = createPrices([], now)
+  const prices = createPrices({ own: [], shipped: [], now })
   const ledger = owned.use(await startLedger({ folder, config, db, log: quiet, now, prices }))
   const made = { db, log: quiet, now, holder: ledger.journal, pollMs: 100, waitMs }
   const budgets = owned.use(await startBudgets(made))
@@ -55,7 +55,7 @@ export async function startHolder({
     }
     const facts = toFacts({ ...known, wire: 'chat' }, false)
     const begun = { ...toBegun(facts, 'openai', 10), holds: held.toLine() }
-    ledger.begin(begun)
+    await ledger.begin(begun)
     if (bill) appendFileSync(bill, `${cost}\n`)
     await sleep(ms)
     const spent = { nanoUsd: cost, tokens: 1 }
