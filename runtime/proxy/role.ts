@@ -43,7 +43,17 @@ export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<P
   const identify = createIdentify(keys, verify, now)
   const intake = createIntake({ config, providers, prices, sandboxes, ledger, turns, log, now })
   const handle = createHandler({ identify, intake, providers, log })
-  const routes = proxyRoutes({ db, vault, providers, sandboxes, ledger, verify, access, now })
+  const routes = proxyRoutes({
+    db,
+    vault,
+    providers,
+    prices,
+    sandboxes,
+    ledger,
+    verify,
+    access,
+    now,
+  })
   const { url } = starting.use(await listen(routes, 0, log))
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()

@@ -11,6 +11,8 @@ import { wiresOf } from './admission.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
 import type { Ledger } from './ledger.ts'
+import { priceRoutes } from './price-routes.ts'
+import type { Prices } from './prices/prices.ts'
 import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
 import { readLoopUsage, readRecord } from './record.ts'
@@ -23,6 +25,7 @@ type Deps = {
   providers: Providers
   sandboxes: Sandboxes
   ledger: Ledger
+  prices: Prices
   verify: Verifier
   access: Access
   now: () => Date
@@ -39,6 +42,7 @@ export function proxyRoutes(deps: Deps): Router {
   return Router()
     .use(withCaller(deps.verify))
     .use(providerRoutes(deps))
+    .use(priceRoutes(deps))
     .get('/api/usage', async (request, response) => {
       const claims = userOf(response)
       access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })

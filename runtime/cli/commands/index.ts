@@ -21,6 +21,9 @@ import { loopRetry } from './loop-retry.ts'
 import { loopRun } from './loop-run.ts'
 import { loopShow } from './loop-show.ts'
 import { loopWatch } from './loop-watch.ts'
+import { priceCheck } from './price-check.ts'
+import { priceList } from './price-list.ts'
+import { priceShow } from './price-show.ts'
 import { providerAdd } from './provider-add.ts'
 import { providerList } from './provider-list.ts'
 import { providerRemove } from './provider-remove.ts'
@@ -37,6 +40,7 @@ import { threadList } from './thread-list.ts'
 import { threadSearch } from './thread-search.ts'
 import { threadShow } from './thread-show.ts'
 import { usage } from './usage.ts'
+import { usageReconcile } from './usage-reconcile.ts'
 
 export const groups = {
   loop: 'Run agent loops and look at them.',
@@ -44,6 +48,7 @@ export const groups = {
   sandbox: 'Look into the sandboxes that loops run in.',
   thread: 'Read and search what was said to models.',
   provider: 'Keep the keys of model providers.',
+  price: 'See what models cost, and try a file of prices.',
   key: 'Make and end your own API keys.',
 } as const
 
@@ -77,10 +82,14 @@ export const commands: readonly SubCommand[] = [
   providerRotate,
   providerSet,
   providerRemove,
+  priceList,
+  priceShow,
+  priceCheck,
   keyCreate,
   keyList,
   keyRevoke,
   usage,
+  usageReconcile,
   loginLink,
   status,
   doctor,
