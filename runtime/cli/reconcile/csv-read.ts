@@ -3,7 +3,7 @@
 export function parseCsv(text: string): string[][] {
   const rows: string[][] = []
   let cells: string[] = []
-  const cell = /("(?:[^"]|"")*"|[^,\r\n]*)(,|\r\n|\n|\r|$)/y
+  const cell = /("(?:[^"]|"")*"|[^",\r\n][^,\r\n]*|)(,|\r\n|\n|\r|$)/y
   const source = text.replace(/^\ufeff/, '')
   while (cell.lastIndex < source.length) {
     const found = cell.exec(source)
