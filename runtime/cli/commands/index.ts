@@ -27,6 +27,9 @@ import { loopRetry } from './loop-retry.ts'
 import { loopRun } from './loop-run.ts'
 import { loopShow } from './loop-show.ts'
 import { loopWatch } from './loop-watch.ts'
+import { priceCheck } from './price-check.ts'
+import { priceList } from './price-list.ts'
+import { priceShow } from './price-show.ts'
 import { providerAdd } from './provider-add.ts'
 import { providerList } from './provider-list.ts'
 import { providerRemove } from './provider-remove.ts'
@@ -43,6 +46,7 @@ import { threadList } from './thread-list.ts'
 import { threadSearch } from './thread-search.ts'
 import { threadShow } from './thread-show.ts'
 import { usage } from './usage.ts'
+import { usageReconcile } from './usage-reconcile.ts'
 
 export const groups = {
   loop: 'Run agent loops and look at them.',
@@ -51,6 +55,7 @@ export const groups = {
   thread: 'Read and search what was said to models.',
   provider: 'Keep the keys of model providers.',
   budget: 'Cap what calls of models may cost.',
+  price: 'See what models cost, and try a file of prices.',
   key: 'Make and end your own API keys.',
 } as const
 
@@ -90,10 +95,14 @@ export const commands: readonly SubCommand[] = [
   budgetSet,
   budgetRaise,
   budgetRemove,
+  priceList,
+  priceShow,
+  priceCheck,
   keyCreate,
   keyList,
   keyRevoke,
   usage,
+  usageReconcile,
   loginLink,
   status,
   doctor,
