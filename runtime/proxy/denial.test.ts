@@ -151,7 +151,7 @@ describe('a denial', () => {
     const denied = await callFrom(claims, 'messages', 'no-price')
     assert.equal(
       denied.body.error.message,
-      'The token budget of this pass is spent. It has used 110 of 110 tokens.',
+      'A budget of tokens has no room for this call. It has used 110 of 110 tokens.',
     )
   })
 
@@ -335,8 +335,11 @@ describe('a denial', () => {
       'body/encoded': 415,
       'body/invalid': 400,
       'body/too-large': 413,
+      'budget/requests': 402,
       'budget/tokens': 402,
+      'budget/unknown': 503,
       'budget/usd': 402,
+      'budget/wait': 429,
       'capacity/full': 503,
       'credential/absent': 401,
       'credential/query': 400,
@@ -368,6 +371,10 @@ describe('a denial', () => {
       'responses/unknown': 503,
       'tags/invalid': 400,
       'upstream/credentials': 502,
+      'budget/absent': 404,
+      'budget/exists': 409,
+      'budget/full': 409,
+      'budget/invalid': 400,
       'provider/absent': 404,
       'provider/address': 400,
       'provider/exists': 409,

@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto'
 import { ClientLeft } from './body.ts'
 import { planBound } from './bound.ts'
-import type { Purse, SandboxCaps } from './budgets/fit.ts'
 import type { Reservation } from './budgets/reservation.ts'
 import { ModelCall } from './call.ts'
 import type { Caller } from './caller.ts'
@@ -19,6 +18,7 @@ import { Relay } from './relay.ts'
 import { readAffinity } from './routing/affinity.ts'
 import { toAttempts } from './routing/attempts.ts'
 import type { Plan } from './routing/plan.ts'
+import { toSandboxCaps } from './sandboxes.ts'
 import { type Scan, scan } from './scan.ts'
 import { readSession } from './turn.ts'
 import type { ResponseHead } from './upstream/response.ts'
@@ -108,7 +108,8 @@ function reserve({ budgets, prices }: IntakeDeps, { caller, model }: Known, plac
   const { outputTokensMax } = verdict
   const places = plan.choices
   const bound = planBound({ scan: scanned, operation, places, outputTokensMax }, prices)
-  const caps = held.state && toCaps(caller, held.state)
+  const { state } = held
+  const caps = state && caller.sandbox ? toSandboxCaps(state, caller.sandbox) : undefined
   return budgets.reserve(toSpender(caller, model), bound.boundOf, bound.wanted, caps)
 }
 
@@ -121,16 +122,6 @@ const toSpender = ({ org, user, key, sandbox }: Caller, model: string) => ({
   sandbox: sandbox?.sub ?? null,
   model,
 })
-
-function toCaps({ sandbox }: Caller, purse: Purse): SandboxCaps | undefined {
-  if (sandbox?.nanoUsdMax === undefined && sandbox?.tokensMax === undefined) return undefined
-  const { nanoUsdMax, tokensMax } = sandbox
-  return {
-    purse,
-    ...(nanoUsdMax !== undefined && { nanoUsdMax }),
-    ...(tokensMax !== undefined && { tokensMax }),
-  }
-}
 
 /** A policy's bound and a budget's: the lower one, where it is lower than what the client asks for. */
 function toChanges(

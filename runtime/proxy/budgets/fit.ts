@@ -10,7 +10,11 @@ export type Wanted = { outputTokens: number; inputTokens: number }
 /** What one sandbox has spent, and what its calls in flight hold. */
 export type Purse = { nanoUsd: number; tokens: number; heldNanoUsd: number; heldTokens: number }
 /** The caps that a sandbox's token names: a budget of this process alone. */
-export type SandboxCaps = { purse: Purse; nanoUsdMax?: number; tokensMax?: number }
+export type SandboxCaps = {
+  purse: Purse
+  nanoUsdMax?: number | undefined
+  tokensMax?: number | undefined
+}
 
 export type Short = Account | 'sandbox usd' | 'sandbox tokens'
 

@@ -10,9 +10,10 @@ export class GeneralExchange implements Exchange {
   readonly line: string | undefined
   readonly #request: IncomingMessage
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, isDraining = false) {
     this.#request = request
     this.reply = new GeneralReply(response)
+    if (isDraining) response.shouldKeepAlive = false
     this.line = lineOf(request.socket)
   }
 

@@ -16,6 +16,9 @@ import {
 } from './rates.ts'
 
 type Kind = Provider['kind']
+
+export type { Counted }
+
 export type Source = 'config' | 'file' | 'shipped' | 'list'
 export type Limits = { contextTokensMax: number; outputTokensMax: number }
 
