@@ -13,6 +13,7 @@ import { listenModels } from './model-server.ts'
 import { startPrices } from './prices/price-source.ts'
 import type { Prices } from './prices/prices.ts'
 import { type Providers, readMasterKey, startProviders } from './providers.ts'
+import { rewrapProviders } from './rewrap.ts'
 import { createHealth } from './routing/health.ts'
 import { createRouter, type Router } from './routing/router.ts'
 import { type Rules, startRules } from './routing/rules.ts'
@@ -48,7 +49,12 @@ export type GatewayDeps = Omit<RoleDeps, 'access'>
 export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
   const { db, log, now, verify, peers, folder } = deps
   await using starting = new AsyncDisposableStack()
-  const vault = createVault(readMasterKey(config.masterKeyFile))
+  const previous = config.previousMasterKeyFile
+  const vault = createVault(
+    readMasterKey(config.masterKeyFile),
+    ...(previous === null ? [] : [readMasterKey(previous)]),
+  )
+  if (previous !== null) await rewrapProviders({ db, vault, log })
   const { prices } = starting.use(await startPrices({ config, log, now }))
   const sandboxes = createSandboxes(config.breaker.callsMax)
   const ledger = starting.use(
