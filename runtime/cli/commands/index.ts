@@ -14,6 +14,7 @@ import { home } from './home.ts'
 import { keyCreate } from './key-create.ts'
 import { keyList } from './key-list.ts'
 import { keyRevoke } from './key-revoke.ts'
+import { keyRotate } from './key-rotate.ts'
 import { loginLink } from './login-link.ts'
 import { loopAttach } from './loop-attach.ts'
 import { loopCancel } from './loop-cancel.ts'
@@ -27,12 +28,21 @@ import { loopRetry } from './loop-retry.ts'
 import { loopRun } from './loop-run.ts'
 import { loopShow } from './loop-show.ts'
 import { loopWatch } from './loop-watch.ts'
+import { policyList } from './policy-list.ts'
+import { policyRemove } from './policy-remove.ts'
+import { policySet } from './policy-set.ts'
+import { policyShow } from './policy-show.ts'
 import { providerAdd } from './provider-add.ts'
 import { providerList } from './provider-list.ts'
 import { providerRemove } from './provider-remove.ts'
 import { providerRotate } from './provider-rotate.ts'
 import { providerSet } from './provider-set.ts'
 import { providerTest } from './provider-test.ts'
+import { proxyExplain } from './proxy-explain.ts'
+import { routeAdd } from './route-add.ts'
+import { routeList } from './route-list.ts'
+import { routeRemove } from './route-remove.ts'
+import { routeShow } from './route-show.ts'
 import { sandboxAttach } from './sandbox-attach.ts'
 import { sandboxDelete } from './sandbox-delete.ts'
 import { sandboxExec } from './sandbox-exec.ts'
@@ -50,6 +60,9 @@ export const groups = {
   sandbox: 'Look into the sandboxes that loops run in.',
   thread: 'Read and search what was said to models.',
   provider: 'Keep the keys of model providers.',
+  route: 'Say which providers serve which models.',
+  policy: 'Say which model calls may be made.',
+  proxy: 'Look into how model calls are decided.',
   budget: 'Cap what calls of models may cost.',
   key: 'Make and end your own API keys.',
 } as const
@@ -84,6 +97,15 @@ export const commands: readonly SubCommand[] = [
   providerRotate,
   providerSet,
   providerRemove,
+  routeAdd,
+  routeList,
+  routeShow,
+  routeRemove,
+  policySet,
+  policyList,
+  policyShow,
+  policyRemove,
+  proxyExplain,
   budgetAdd,
   budgetList,
   budgetShow,
@@ -92,6 +114,7 @@ export const commands: readonly SubCommand[] = [
   budgetRemove,
   keyCreate,
   keyList,
+  keyRotate,
   keyRevoke,
   usage,
   loginLink,
