@@ -6,7 +6,7 @@ import type { Operation, Wire } from './api.ts'
 import type { BodyStore } from './body.ts'
 import { ModelCall } from './call.ts'
 import type { Caller } from './caller.ts'
-import type { ProxyConfig } from './config.ts'
+import type { GatewayConfig } from './config.ts'
 import { watchCount } from './count.ts'
 import { decodeBody, readEncoding } from './encoding.ts'
 import { refusalTable } from './errors.ts'
@@ -26,7 +26,7 @@ import type { Turns } from './turns.ts'
 import { toUpstreamPath } from './upstream-path.ts'
 
 export type IntakeDeps = {
-  config: ProxyConfig
+  config: GatewayConfig
   providers: Providers
   prices: Prices
   sandboxes: Sandboxes

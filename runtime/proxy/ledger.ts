@@ -19,14 +19,18 @@ import { Refusal } from './refusal.ts'
 import { openSegments, type Position, type Segments } from './segments.ts'
 import { findShipped, moveShipped, upsertCalls } from './sql/calls.ts'
 
-export type Ledger = AsyncDisposable & {
-  /** Books a call before it is sent. Throws `ledger/full` when that can't be done: then it must not be sent. */
-  begin(call: Begun): void
-  /** Books how a call ended, or that it was denied. Never throws: what the disk refuses waits in memory. */
-  end(id: string, line: string): void
+export type Books = {
   /** All that was booked until now is in PostgreSQL when this resolves. */
   flush(): Promise<void>
 }
+
+export type Ledger = AsyncDisposable &
+  Books & {
+    /** Books a call before it is sent. Throws `ledger/full` when that can't be done: then it must not be sent. */
+    begin(call: Begun): void
+    /** Books how a call ended, or that it was denied. Never throws: what the disk refuses waits in memory. */
+    end(id: string, line: string): void
+  }
 
 type Options = {
   folder: string

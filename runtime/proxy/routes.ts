@@ -11,7 +11,7 @@ import { wiresOf } from './admission.ts'
 import type { UsageRow } from './api.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
-import type { Ledger } from './ledger.ts'
+import type { Books, Ledger } from './ledger.ts'
 import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
 import { readLoopUsage, readRecord, toUsage } from './record.ts'
@@ -23,7 +23,10 @@ type Deps = {
   vault: Vault
   providers: Providers
   sandboxes: Sandboxes
+  /** This process's own, where all that comes over lines is booked. */
   ledger: Ledger
+  /** Of all processes. */
+  books: Books
   verify: Verifier
   access: Access
   now: () => Date
@@ -82,9 +85,9 @@ export function proxyRoutes(deps: Deps): Router {
 async function readUsage(
   org: string,
   { days, loop }: z.infer<typeof UsageQuestion>,
-  { db, ledger, now }: Deps,
+  { db, books, now }: Deps,
 ): Promise<UsageRow[]> {
-  await ledger.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
+  await books.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
   const since = new Date(Math.floor(now().getTime() / dayMs - days + 1) * dayMs)
   const rows = await db.any(sumUsage(org, since, loop ?? null, usageRowsMax))
   return rows.map(toUsageRow)

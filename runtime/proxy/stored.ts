@@ -2,7 +2,7 @@
 import type { Logger } from '#kernel/log.ts'
 import type { Wire } from './api.ts'
 import type { Caller } from './caller.ts'
-import type { ProxyConfig } from './config.ts'
+import type { GatewayConfig } from './config.ts'
 import { watchCount } from './count.ts'
 import type { Exchange } from './exchange.ts'
 import { toUpstreamHeaders } from './headers.ts'
@@ -14,7 +14,7 @@ import { toUpstreamPath } from './upstream-path.ts'
 /** The provider that holds a response of this organisation's; null = it has none of this id. */
 export type FindStored = (id: string, org: string) => { provider: string } | null
 
-type Deps = { config: ProxyConfig; providers: Providers; findStored: FindStored; log: Logger }
+type Deps = { config: GatewayConfig; providers: Providers; findStored: FindStored; log: Logger }
 type Asked = {
   exchange: Exchange
   wire: Wire
