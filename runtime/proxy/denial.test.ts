@@ -40,6 +40,13 @@ const names = {
   responses: ['billing_error', 'permission_error'],
   gemini: ['PERMISSION_DENIED', 'PERMISSION_DENIED'],
 } as const
+/** So that what a call may come to is its prompt. */
+const short = {
+  messages: { max_tokens: 1 },
+  chat: { max_completion_tokens: 1 },
+  responses: { max_output_tokens: 1 },
+  gemini: { generationConfig: { maxOutputTokens: 1 } },
+}
 const nameOf = ({ type, status }: Record<string, string>) => type ?? status
 
 describe('a denial', () => {
@@ -94,7 +101,7 @@ describe('a denial', () => {
     const response = await fetch(new URL(path, line.url), {
       method: 'POST',
       headers: { authorization: `Bearer ${await stage.deps.tokenFor(full)}` },
-      body: JSON.stringify(wire === 'gemini' ? {} : { model: asked }),
+      body: JSON.stringify(wire === 'gemini' ? short.gemini : { model: asked, ...short[wire] }),
     })
     return {
       sandbox: full.sub,
@@ -104,35 +111,53 @@ describe('a denial', () => {
     }
   }
 
+  /** Calls until one is denied. Each that went through came to 110 tokens. */
+  async function callUntilDenied(
+    claims: Partial<SandboxClaims> & { sub: string },
+    wire: keyof typeof paths,
+    asked: string,
+  ) {
+    for (let through = 0; through < 8; through += 1) {
+      const call = await callFrom(claims, wire, asked)
+      if (call.status !== 200) return { ...call, through }
+      await stage.record(claims.sub)
+    }
+    throw new Error('no call was denied')
+  }
+
   const models = {
     messages: 'claude-opus-4-5',
     chat: 'gpt-5',
     responses: 'gpt-5',
     gemini: 'gemini-2.5-pro',
   } as const
-  for (const [wire, budget, policy] of [
-    ['messages', 402, 403],
-    ['chat', 402, 403],
-    ['responses', 400, 400],
-    ['gemini', 403, 403],
+  // Each cap has room for what one or two calls may come to: a token for each byte of theirs, and 2,048.
+  for (const [wire, budget, policy, nanoUsdMax] of [
+    ['messages', 402, 403, 22_000_000],
+    ['chat', 402, 403, 2_800_000],
+    ['responses', 400, 400, 2_800_000],
+    ['gemini', 403, 403, 2_800_000],
   ] as const) {
     test(`on ${wire}: a spent dollar budget is ${budget}, says how much, and is not retried`, async () => {
       const sub = `usd-${wire}`
-      const claims = { sub, nanoUsdMax: 200_000 }
-      assert.equal((await callFrom(claims, wire, models[wire])).status, 200)
-      await stage.record(sub)
-      const denied = await callFrom(claims, wire, models[wire])
+      const denied = await callUntilDenied({ sub, nanoUsdMax }, wire, models[wire])
+      assert.ok(denied.through > 0)
       assert.equal(denied.status, budget)
       assert.equal(denied.headers.get('x-should-retry'), 'false')
-      assert.match(denied.body.error.message!, /It has used \$0\.000[28] of \$0\.0002\./)
+      const all = (nanoUsdMax / 1e9).toFixed(4).replace('.', '\\.')
+      assert.match(
+        denied.body.error.message!,
+        new RegExp(`it has used \\$0\\.00\\d\\d of \\$${all}\\.`),
+      )
+      assert.match(denied.body.error.message!, /This call can come to \$0\.0\d+\./)
       assert.equal(nameOf(denied.body.error), names[wire][0])
       assert.equal(denied.body.type, wire === 'messages' ? 'error' : undefined)
       const record = await stage.record(sub)
-      assert.equal(record.calls, 1)
+      assert.equal(record.calls, denied.through)
       assert.equal(record.denial!.code, 'budget/usd')
       assert.equal(record.last!.state, 'denied')
       assert.equal(record.last!.status, budget)
-      assert.equal(stage.upstream.seen.length, 1)
+      assert.equal(stage.upstream.seen.length, denied.through)
     })
 
     test(`on ${wire}: another model than the loop's is ${policy}`, async () => {
@@ -145,23 +170,22 @@ describe('a denial', () => {
   }
 
   test('a spent token budget counts tokens in and out', async () => {
-    const claims = { sub: 'tokens', tokensMax: 110 }
-    assert.equal((await callFrom(claims, 'messages', 'no-price')).status, 200)
-    await stage.record('tokens')
-    const denied = await callFrom(claims, 'messages', 'no-price')
-    assert.equal(
-      denied.body.error.message,
-      'A budget of tokens has no room for this call. It has used 110 of 110 tokens.',
+    const claims = { sub: 'tokens', tokensMax: 2_300 }
+    const denied = await callUntilDenied(claims, 'messages', 'no-price')
+    const used = denied.through * 110
+    assert.match(
+      denied.body.error.message!,
+      new RegExp(
+        `it has used ${used} tokens of 2300 tokens\\. This call can come to 2\\d{3} tokens`,
+      ),
     )
   })
 
   test('a budget survives a restart', async () => {
-    await callFrom({ sub: 'restart', tokensMax: 110 }, 'messages', 'no-price')
+    const claims = { sub: 'restart', tokensMax: 2_200 }
+    assert.equal((await callFrom(claims, 'messages', 'no-price')).status, 200)
     await stage.restart()
-    await until(
-      async () =>
-        (await callFrom({ sub: 'restart', tokensMax: 110 }, 'messages', 'no-price')).status === 402,
-    )
+    await until(async () => (await callFrom(claims, 'messages', 'no-price')).status === 402)
   })
 
   test('a model without a price is denied under a dollar budget, and only then', async () => {
@@ -223,7 +247,7 @@ describe('a denial', () => {
   }
 
   test('rehearsal gets its own key, is priced, and is marked in the usage', async () => {
-    await callFrom({ nanoUsdMax: 1_000_000 }, 'messages', 'rehearsal/priced')
+    await callFrom({ nanoUsdMax: 1_000_000_000 }, 'messages', 'rehearsal/priced')
     assert.equal(rehearsal.seen.at(-1)!.headers.authorization, 'Bearer rehearsal-key')
     const rows = (await (
       await stage.admin('GET', '/api/usage')
