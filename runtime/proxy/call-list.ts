@@ -3,7 +3,7 @@ import type { DatabasePool } from 'slonik'
 import { z } from 'zod'
 import type { Page } from '../spool/api.ts'
 import type { Call } from './api.ts'
-import type { Ledger } from './ledger.ts'
+import type { Books } from './ledger.ts'
 import { flush, toUsage } from './record.ts'
 import { type CallRow, listCalls } from './sql/calls.ts'
 
@@ -26,9 +26,9 @@ type CallsQuestion = z.infer<typeof CallsQuestion>
 export async function readCalls(
   org: string,
   question: CallsQuestion,
-  { db, ledger }: { db: DatabasePool; ledger: Ledger },
+  { db, books }: { db: DatabasePool; books: Books },
 ): Promise<Page<Call>> {
-  await flush(ledger)
+  await flush(books)
   const { limit, cursor, ...wanted } = question
   const rows = await db.any(listCalls({ org, ...wanted }, toPlace(cursor), limit + 1))
   const shown = rows.slice(0, limit)

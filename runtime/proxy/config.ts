@@ -23,6 +23,7 @@ export type Price = Readonly<z.infer<typeof Price>>
 
 export const ProxyConfig = z.strictObject({
   port: z.int().min(0).max(65_535),
+  workers: z.int().min(1).max(64),
   lineSocket: z.string().min(1).max(107),
   masterKeyFile: z.string().min(1),
   rehearsal: z.strictObject({ url: z.url(), keyFile: z.string().min(1) }).nullable(),
@@ -38,6 +39,7 @@ export const ProxyConfig = z.strictObject({
   keysPollMs: Duration,
   keysStaleMsMax: Duration,
   providersPollMs: Duration,
+  rulesPollMs: Duration,
   breaker: z.strictObject({
     callsMax: z.int().min(1),
     windowMs: Duration,
@@ -58,5 +60,7 @@ export const ProxyConfig = z.strictObject({
   }),
 })
 export type ProxyConfig = Readonly<z.infer<typeof ProxyConfig>>
+/** Without a line socket no sandbox comes in: a worker has none. */
+export type GatewayConfig = Omit<ProxyConfig, 'lineSocket'> & { lineSocket: string | null }
 
 export const parseConfig = (input: unknown) => parse(ProxyConfig, input)

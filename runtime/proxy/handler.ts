@@ -1,84 +1,73 @@
 // Every request on the model routes: framing → route → who. What it may do then is intake.ts.
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Logger } from '#kernel/log.ts'
 import type { Wire } from './api.ts'
 import { ClientLeft } from './body.ts'
 import type { Identify } from './caller.ts'
-import { readCredential } from './credential.ts'
-import { assertGeminiQuery, assertNoCredential, readGeminiCall } from './gemini-route.ts'
-import { assertFraming } from './headers.ts'
+import { readCredential, takeQueryKeys } from './credential.ts'
+import type { Exchange } from './exchange.ts'
+import { assertGeminiQuery, assertNoCredential } from './gemini-route.ts'
+import { assertFraming, findHeader } from './headers.ts'
 import type { Intake } from './intake.ts'
-import { lineOf } from './line.ts'
-import { isModelsPath, readModels } from './models.ts'
+import { readModels } from './models.ts'
 import type { Providers } from './providers.ts'
 import { Refusal, sendRefusal } from './refusal.ts'
+import { findRoute, type Route } from './route.ts'
 
 type HandlerDeps = { identify: Identify; intake: Intake; providers: Providers; log: Logger }
 
-const wiresByPath: Readonly<Record<string, Wire>> = {
-  '/v1/messages': 'messages',
-  '/v1/chat/completions': 'chat',
-  '/v1/responses': 'responses',
-}
+export type Handle = (exchange: Exchange) => void
 
-export function createHandler({ identify, intake, providers, log }: HandlerDeps): RequestListener {
-  return (request, response) => {
-    const route = findRoute(request)
-    answer(request, response, route).catch((error: unknown) =>
-      refuse(log, { request, response, wire: route.wire }, error),
-    )
+export function createHandler({ identify, intake, providers, log }: HandlerDeps): Handle {
+  return (exchange) => {
+    const [path = ''] = exchange.target.split('?', 1)
+    const route = findRoute(exchange.method, path)
+    answer(exchange, route).catch((error: unknown) => refuse(log, exchange, route.wire, error))
   }
 
-  async function answer(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { path, wire, model, isCount }: Route,
-  ): Promise<void> {
-    assertFraming(request.rawHeaders, request.httpVersion)
-    const { method, headers, rawHeaders, socket } = request
-    if (headers.upgrade?.toLowerCase() === 'websocket') throw new Refusal('upgrade/refused')
-    if (method === 'HEAD' && path === '/') return void response.writeHead(200).end()
-    const isList = method === 'GET' && isModelsPath(path)
-    if (!isList && !wire) throw new Refusal('route/absent', `${method} ${path.slice(0, 200)}`)
-    const isGemini = wire === 'gemini'
-    if (isGemini) assertGeminiQuery(request.url!)
-    else if (isList) assertNoCredential(request.url!)
-    const found = identify(readCredential(rawHeaders, isGemini || isList), lineOf(socket))
+  async function answer(exchange: Exchange, route: Route): Promise<void> {
+    assertFraming(exchange)
+    const { headers, line, reply } = exchange
+    if (findHeader(headers, 'upgrade')?.toLowerCase() === 'websocket')
+      throw new Refusal('upgrade/refused')
+    if (route.kind === 'hello') return reply.send(200, [], '')
+    if (route.kind === 'absent') throw new Refusal('route/absent', route.say)
+    const { target, keys } = takeQueryKeys(exchange.target)
+    const { wire } = route
+    if (wire === 'gemini') assertGeminiQuery(target)
+    else if (route.kind === 'models') assertNoCredential(target)
+    const found = identify(readCredential({ headers, keys }, wire), line, headers)
     const caller = found instanceof Promise ? await found : found
-    if (wire) return intake.take({ request, response, wire, model, isCount, caller })
-    const read = JSON.stringify(readModels(path, caller, providers.all()))
-    response.writeHead(200, { 'content-type': 'application/json' }).end(read)
+    if (route.kind !== 'models') return intake.take({ exchange, caller, ...toAsked(route, target) })
+    const read = JSON.stringify(readModels(route.path, caller, providers.all()))
+    reply.send(200, ['content-type', 'application/json'], read)
   }
 }
 
-type Route = { path: string; wire: Wire | null; model: string | null; isCount: boolean }
+type Sent = Extract<Route, { kind: 'call' | 'stored' }>
 
-/** Never throws: what has no wire is refused later, in the shape that its asker knows. */
-function findRoute({ method, url }: IncomingMessage): Route {
-  const path = url!.split('?', 1)[0]!
-  const none = { path, wire: null, model: null, isCount: false }
-  if (method !== 'POST') return none
-  const wire = wiresByPath[path]
-  if (wire) return { ...none, wire }
-  const call = readGeminiCall(path)
-  return call ? { path, wire: 'gemini', ...call } : none
+function toAsked(route: Sent, target: string) {
+  const at = target.indexOf('?')
+  const sent = { wire: route.wire, target: at < 0 ? route.path : route.path + target.slice(at) }
+  return route.kind === 'call'
+    ? { ...sent, operation: route.operation, model: route.model, storedId: null }
+    : { ...sent, operation: 'stored' as const, model: null, storedId: route.id }
 }
 
-type Refused = { request: IncomingMessage; response: ServerResponse; wire: Wire | null }
-
-function refuse(log: Logger, { request, response, wire }: Refused, error: unknown): void {
+function refuse(log: Logger, exchange: Exchange, wire: Wire | null, error: unknown): void {
+  const { reply, line: sandbox } = exchange
   if (error instanceof ClientLeft) return
   if (!(error instanceof Refusal)) log.error({ error }, 'a call failed in the proxy')
-  if (response.headersSent) return void response.destroy()
+  if (reply.isBegun) return void reply.reset()
   const refusal = error instanceof Refusal ? error : new Refusal('internal')
-  const status = sendRefusal(response, refusal, wire ?? guessWire(request))
+  const status = sendRefusal(reply, refusal, wire ?? guessWire(exchange))
   const { code, message: reason } = refusal
-  log.info({ code, status, reason, sandbox: lineOf(request.socket) }, 'refused')
+  log.info({ code, status, reason, sandbox }, 'refused')
 }
 
 /** Whose shape of an error an asker understands that named no wire. */
-function guessWire({ url, headers }: IncomingMessage): Wire | null {
-  if (headers['anthropic-version'] !== undefined) return 'messages'
-  const isGoogle = url!.startsWith('/v1beta/') || headers['x-goog-api-key'] !== undefined
+function guessWire({ target, headers }: Exchange): Wire | null {
+  if (findHeader(headers, 'anthropic-version') !== undefined) return 'messages'
+  const isGoogle =
+    target.startsWith('/v1beta/') || findHeader(headers, 'x-goog-api-key') !== undefined
   return isGoogle ? 'gemini' : null
 }

@@ -54,6 +54,8 @@ export type Begun = {
   kind: Provider['kind']
   /** The prompt's tokens as guessed by its bytes: the estimate if nothing better comes. */
   inputGuess: number
+  /** What the call holds in budgets, as JSON; a replay charges it. */
+  holds: string | null
   /** The facts as text, open at its end: both lines of a call start with it, so they are written down once. */
   head: string
 }
@@ -96,17 +98,28 @@ export function toFacts(
   }
 }
 
-export function toBegun(facts: Facts, kind: Provider['kind'], bodyBytes: number): Begun {
+export function toBegun(
+  facts: Facts,
+  kind: Provider['kind'],
+  bodyBytes: number,
+  holds: string | null = null,
+): Begun {
   const head = JSON.stringify(facts).slice(0, -1)
-  return { facts, kind, inputGuess: guessTokens(bodyBytes), head }
+  return { facts, kind, inputGuess: guessTokens(bodyBytes), head, holds }
 }
+
+/** The head of a call that was answered by another provider than it was begun with. */
+export const withProvider = ({ facts, head }: Begun, provider: string): string =>
+  facts.provider === provider ? head : JSON.stringify({ ...facts, provider }).slice(0, -1)
 
 // The columns that may not be null, as a call has them that has not ended.
 const nothingYet =
   '"cached_tokens":0,"cache_write_tokens":0,"output_tokens":0,"cost_nano_usd":0,"is_priced":false,"tool_calls":0,"text":""'
 
-export const toBegunLine = ({ head, kind, inputGuess }: Begun): string =>
-  `${head},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}}`
+export const toBegunLine = ({ head, kind, inputGuess, holds }: Begun): string =>
+  `${head},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}${toHolds(holds)}}`
+
+const toHolds = (holds: string | null | undefined) => (holds ? `,"holds":${holds}` : '')
 
 export type Ending = {
   state: End['state']
@@ -125,6 +138,8 @@ export type Ending = {
   code?: string | null
   text?: string
   retryAfterS?: number | null
+  /** What the call charges its budgets, as JSON. */
+  holds?: string | null
 }
 
 const toEnd = (ending: Ending): End => ({
@@ -153,7 +168,7 @@ const toEnd = (ending: Ending): End => ({
 })
 
 export const toEndedLine = (head: string, ending: Ending): string =>
-  `${head},${JSON.stringify(toEnd(ending)).slice(1)}`
+  `${head}${toHolds(ending.holds)},${JSON.stringify(toEnd(ending)).slice(1)}`
 
 /** The end of a call of which only the beginning is known. */
 export function toEstimatedLine(

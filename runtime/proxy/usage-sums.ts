@@ -2,7 +2,7 @@
 import type { DatabasePool } from 'slonik'
 import { z } from 'zod'
 import type { UsageRow } from './api.ts'
-import type { Ledger } from './ledger.ts'
+import type { Books } from './ledger.ts'
 import { toUsage } from './record.ts'
 import { sumUsage, type UsageSums } from './sql/calls.ts'
 
@@ -46,9 +46,9 @@ const daysBetween = (from: string, to: string) => (Date.parse(to) - Date.parse(f
 export async function readUsage(
   org: string,
   question: UsageQuestion,
-  { db, ledger, now }: { db: DatabasePool; ledger: Ledger; now: () => Date },
+  { db, books, now }: { db: DatabasePool; books: Books; now: () => Date },
 ): Promise<UsageRow[]> {
-  await ledger.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
+  await books.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
   const { loop, user, key, model, by = [] } = question
   const span = toSpan(question, now())
   const rows = await db.any(sumUsage({ org, ...span, loop, user, key, model, by }, rowsMax))

@@ -2,6 +2,12 @@
 import type { SubCommand } from '../command.ts'
 import { agentList } from './agent-list.ts'
 import { agentTest } from './agent-test.ts'
+import { budgetAdd } from './budget-add.ts'
+import { budgetList } from './budget-list.ts'
+import { budgetRaise } from './budget-raise.ts'
+import { budgetRemove } from './budget-remove.ts'
+import { budgetSet } from './budget-set.ts'
+import { budgetShow } from './budget-show.ts'
 import { completion } from './completion.ts'
 import { doctor } from './doctor.ts'
 import { home } from './home.ts'
@@ -49,6 +55,7 @@ export const groups = {
   thread: 'Read and search what was said to models.',
   provider: 'Keep the keys of model providers.',
   price: 'See what models cost, and try a file of prices.',
+  budget: 'Cap what calls of models may cost.',
   key: 'Make and end your own API keys.',
 } as const
 
@@ -85,6 +92,12 @@ export const commands: readonly SubCommand[] = [
   priceList,
   priceShow,
   priceCheck,
+  budgetAdd,
+  budgetList,
+  budgetShow,
+  budgetSet,
+  budgetRaise,
+  budgetRemove,
   keyCreate,
   keyList,
   keyRevoke,

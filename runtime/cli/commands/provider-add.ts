@@ -56,7 +56,7 @@ export const providerAdd: SubCommand<Options> = {
 }
 
 // Named here, for a command takes of a role its wire types alone.
-const kinds: readonly ProviderKind[] = ['anthropic', 'openai', 'gemini']
+const kinds: readonly ProviderKind[] = ['anthropic', 'openai', 'gemini', 'zai', 'openai-compatible']
 
 export const toModels = (text: string): string[] =>
   text

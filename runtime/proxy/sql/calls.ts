@@ -11,7 +11,7 @@ export const upsertCalls = (rows: string) => sql.unsafe`
   insert into proxy.calls
   select * from json_populate_recordset(null::proxy.calls, ${rows}::json)
   on conflict (id) do update set
-    state = excluded.state, status = excluded.status,
+    state = excluded.state, status = excluded.status, provider = excluded.provider,
     input_tokens = excluded.input_tokens, cached_tokens = excluded.cached_tokens,
     cache_write_tokens = excluded.cache_write_tokens, output_tokens = excluded.output_tokens,
     cache_write_1h_tokens = excluded.cache_write_1h_tokens, reasoning_tokens = excluded.reasoning_tokens,

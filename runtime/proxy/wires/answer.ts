@@ -27,6 +27,8 @@ export class Answer {
   error: string | null = null
   /** The upstream's own code of the error, also one that came with status 200. */
   errorCode: string | null = null
+  /** By which the vendor keeps it, where it says so. */
+  storedId: string | null = null
   text = ''
   /** All that the model wrote, words and tool inputs, also what was not kept. */
   outputChars = 0

@@ -48,6 +48,7 @@ export const responses: WireReader = {
       case 'response.created':
       case 'response.queued':
       case 'response.in_progress':
+        readStored(answer, toRecord(event.response))
         answer.isPending = toRecord(event.response).background === true
         return
       case 'response.completed':
@@ -75,6 +76,11 @@ export const responses: WireReader = {
     }
     pending.clear()
   },
+}
+
+/** It is kept unless it says that it is not. */
+function readStored(answer: Answer, response: Json): void {
+  if (response.store !== false) answer.storedId = toTextOrNull(response.id)
 }
 
 function stateOf(answer: Answer): State {
@@ -143,6 +149,7 @@ function seeContainer(answer: Answer, id: string): void {
 }
 
 function readEnd(answer: Answer, response: Json): void {
+  readStored(answer, response)
   const output = toList(response.output)
   if (stateOf(answer).items < output.length) readMissed(answer, output)
   readError(answer, response)
