@@ -26,6 +26,7 @@ export const ProxyConfig = z.strictObject({
   workers: z.int().min(1).max(64),
   lineSocket: z.string().min(1).max(107),
   masterKeyFile: z.string().min(1),
+  previousMasterKeyFile: z.string().min(1).nullable(),
   rehearsal: z.strictObject({ url: z.url(), keyFile: z.string().min(1) }).nullable(),
   prices: z.array(Price).max(1_000),
   pricesFile: z.string().min(1).nullable(),

@@ -12,7 +12,9 @@ import { type Ledger, startLedger } from './ledger.ts'
 import { listenModels } from './model-server.ts'
 import { startPrices } from './prices/price-source.ts'
 import type { Prices } from './prices/prices.ts'
+import { expiryLookMs, warnOfExpiry } from './provider-settings.ts'
 import { type Providers, readMasterKey, startProviders } from './providers.ts'
+import { rewrapProviders } from './rewrap.ts'
 import { createHealth } from './routing/health.ts'
 import { createRouter, type Router } from './routing/router.ts'
 import { type Rules, startRules } from './routing/rules.ts'
@@ -48,7 +50,12 @@ export type GatewayDeps = Omit<RoleDeps, 'access'>
 export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
   const { db, log, now, verify, peers, folder } = deps
   await using starting = new AsyncDisposableStack()
-  const vault = createVault(readMasterKey(config.masterKeyFile))
+  const previous = config.previousMasterKeyFile
+  const vault = createVault(
+    readMasterKey(config.masterKeyFile),
+    ...(previous === null ? [] : [readMasterKey(previous)]),
+  )
+  if (previous !== null) await rewrapProviders({ db, vault, log })
   const { prices } = starting.use(await startPrices({ config, log, now }))
   const sandboxes = createSandboxes(config.breaker.callsMax)
   const ledger = starting.use(
@@ -65,6 +72,8 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const turns = starting.use(await startTurns({ folder, config: config.turns, peers, log }))
   const providers = starting.use(await startProviders({ config, db, vault, log, now }))
   starting.use(startRepeating(providers.refresh, config.providersPollMs, log))
+  const warn = async () => warnOfExpiry(providers.all(), log, now())
+  starting.use(startRepeating(warn, expiryLookMs, log))
   const keys = createKeys(peers, now, config.keysStaleMsMax)
   await keys.refresh(AbortSignal.timeout(firstKeysMsMax)).catch(() => {}) // Where auth is not up yet, the next turn has them.
   starting.use(startRepeating(keys.refresh, config.keysPollMs, log))

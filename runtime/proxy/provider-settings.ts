@@ -1,6 +1,7 @@
 // What routes and connections go by, beside a provider's credential.
 import { X509Certificate } from 'node:crypto'
 import { z } from 'zod'
+import type { Logger } from '#kernel/log.ts'
 
 const Label = z
   .string()
@@ -46,6 +47,18 @@ function isCertificates(pem: string): boolean {
   }
 }
 
+type Kept = { org: string | null; name: string; expiresAt: number | null }
+
+/** For whoever reads the log and not the list. */
+export function warnOfExpiry(providers: readonly Kept[], log: Logger, now: Date): void {
+  for (const { org, name: provider, expiresAt } of providers) {
+    const warning = toExpiryWarning(expiresAt, now)
+    if (warning !== null)
+      log.warn({ org, provider, warning }, 'a key of a provider is to be rotated')
+  }
+}
+
+export const expiryLookMs = 86_400_000 // A line a day each.
 const dayMs = 86_400_000
 const warnedDays = 14 // Time enough to get another one from a vendor, over a holiday too.
 

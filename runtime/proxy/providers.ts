@@ -14,7 +14,7 @@ import type { OutgoingProxy } from './upstream/connect.ts'
 import { createUpstream, type Upstream } from './upstream/upstream.ts'
 
 export const rehearsalPrefix = 'rehearsal/'
-const providersMax = 10_000
+export const providersMax = 10_000
 
 export type LiveProvider = {
   id: string

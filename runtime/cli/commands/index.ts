@@ -14,6 +14,7 @@ import { home } from './home.ts'
 import { keyCreate } from './key-create.ts'
 import { keyList } from './key-list.ts'
 import { keyRevoke } from './key-revoke.ts'
+import { keyRotate } from './key-rotate.ts'
 import { loginLink } from './login-link.ts'
 import { loopAttach } from './loop-attach.ts'
 import { loopCancel } from './loop-cancel.ts'
@@ -27,6 +28,10 @@ import { loopRetry } from './loop-retry.ts'
 import { loopRun } from './loop-run.ts'
 import { loopShow } from './loop-show.ts'
 import { loopWatch } from './loop-watch.ts'
+import { policyList } from './policy-list.ts'
+import { policyRemove } from './policy-remove.ts'
+import { policySet } from './policy-set.ts'
+import { policyShow } from './policy-show.ts'
 import { priceCheck } from './price-check.ts'
 import { priceList } from './price-list.ts'
 import { priceShow } from './price-show.ts'
@@ -36,6 +41,11 @@ import { providerRemove } from './provider-remove.ts'
 import { providerRotate } from './provider-rotate.ts'
 import { providerSet } from './provider-set.ts'
 import { providerTest } from './provider-test.ts'
+import { proxyExplain } from './proxy-explain.ts'
+import { routeAdd } from './route-add.ts'
+import { routeList } from './route-list.ts'
+import { routeRemove } from './route-remove.ts'
+import { routeShow } from './route-show.ts'
 import { sandboxAttach } from './sandbox-attach.ts'
 import { sandboxDelete } from './sandbox-delete.ts'
 import { sandboxExec } from './sandbox-exec.ts'
@@ -54,8 +64,11 @@ export const groups = {
   sandbox: 'Look into the sandboxes that loops run in.',
   thread: 'Read and search what was said to models.',
   provider: 'Keep the keys of model providers.',
-  price: 'See what models cost, and try a file of prices.',
+  route: 'Say which providers serve which models.',
+  policy: 'Say which model calls may be made.',
+  proxy: 'Look into how model calls are decided.',
   budget: 'Cap what calls of models may cost.',
+  price: 'See what models cost, and try a file of prices.',
   key: 'Make and end your own API keys.',
 } as const
 
@@ -89,17 +102,27 @@ export const commands: readonly SubCommand[] = [
   providerRotate,
   providerSet,
   providerRemove,
-  priceList,
-  priceShow,
-  priceCheck,
+  routeAdd,
+  routeList,
+  routeShow,
+  routeRemove,
+  policySet,
+  policyList,
+  policyShow,
+  policyRemove,
+  proxyExplain,
   budgetAdd,
   budgetList,
   budgetShow,
   budgetSet,
   budgetRaise,
   budgetRemove,
+  priceList,
+  priceShow,
+  priceCheck,
   keyCreate,
   keyList,
+  keyRotate,
   keyRevoke,
   usage,
   usageReconcile,

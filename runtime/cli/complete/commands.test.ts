@@ -18,6 +18,8 @@ const slotsByName: Readonly<Record<string, Slot>> = {
   '--loop': 'loops',
   '--provider': 'providers',
   '--model': 'models',
+  '--key': 'keys',
+  '--to': 'providers',
   '--agent': agents,
   '--ending': Object.keys(endings).filter((ending) => !/\s/.test(ending)),
   states,
@@ -38,6 +40,7 @@ const slotsByGroup: Readonly<Record<string, Slot>> = {
   provider: 'providers',
   budget: 'budgets',
   key: 'keys',
+  route: 'routes',
 }
 const slotsByCommand: Readonly<Record<string, Slot>> = {
   'loop attach': 'loops that run',
@@ -45,6 +48,7 @@ const slotsByCommand: Readonly<Record<string, Slot>> = {
   'loop pause': 'loops that run',
   'loop resume': 'loops that run',
   'loop retry': 'loops that ended',
+  'route add': null,
   'provider add': null, // A name that is new.
   'budget add': null,
   'key create': null,

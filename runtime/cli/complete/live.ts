@@ -2,6 +2,7 @@
 import { get as getPlain, type IncomingMessage } from 'node:http'
 import type { Key } from '../../auth/api.ts'
 import type { Budget, Provider } from '../../proxy/api.ts'
+import type { Route } from '../../proxy/routing/api.ts'
 import type { LoopSummary } from '../../spool/api.ts'
 import type { Thread } from '../../threads/api.ts'
 import type { Sandbox } from '../../weaver/api.ts'
@@ -40,6 +41,9 @@ const sources: Readonly<Record<LiveKind, Source<unknown>>> = {
   ),
   budgets: source<Budget>('/api/budgets', ({ name, level, subject }) => [
     { value: name, about: subject === null ? level : `${level} ${subject}` },
+  ]),
+  routes: source<Route>('/api/routes', ({ name, match }) => [
+    { value: name, about: match.models.join(', ') },
   ]),
   keys: source<Key>('/api/keys', ({ id, name, revokedAt }) =>
     revokedAt === null ? [{ value: id, name, about: name }] : [],

@@ -11,6 +11,7 @@ export const liveKinds = [
   'providers',
   'models',
   'budgets',
+  'routes',
   'keys',
 ] as const
 export type LiveKind = (typeof liveKinds)[number]

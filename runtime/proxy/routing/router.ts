@@ -89,9 +89,19 @@ export function createRouter(deps: RouterDeps): Router {
     return orderChoices(choices, order)
   }
 
+  let seen: readonly LiveProvider[] = []
+  /** A provider that is gone needs no health: the state is as large as the list of providers. */
+  const forgetGone = () => {
+    const all = providers.all()
+    if (all === seen) return
+    seen = all
+    health.keep(new Set(all.map(({ id }) => id)))
+  }
+
   return {
     health,
     plan(asked) {
+      forgetGone()
       const verdict = judge(toCall(asked), rules.scopedOf(asked.caller))
       const { wanted, route } = settle(asked, verdict)
       if (!route) {

@@ -70,6 +70,11 @@ export const replaceProvider = (change: Change) => {
   where org = ${org} and name = ${name} returning ${columns}`
 }
 
+/** The same credential under another master key: the row keeps its id, and what is open of it stays good. */
+export const rewrapProvider = (id: string, before: Buffer, wrappedKey: Buffer) => sql.unsafe`
+  update proxy.providers set wrapped_key = ${sql.binary(wrappedKey)}
+  where id = ${id} and wrapped_key = ${sql.binary(before)}`
+
 export const lockProvider = (org: string, name: string) =>
   sql.type(Row)`
   select ${columns} from proxy.providers where org = ${org} and name = ${name} for update`
