@@ -300,3 +300,34 @@ export type BudgetUse = {
   /** Null = it does not reset. */
   resetsAt: string | null
 }
+
+/** What is known of a model, as `GET /api/prices` tells it. Prices in US dollars, of tokens by the million. */
+export type PriceRow = {
+  kind: Provider['kind']
+  model: string
+  /** Where the price is from; null = it has none, and its calls are counted as unpriced. */
+  source: 'config' | 'file' | 'shipped' | 'list' | null
+  /** The first holds for all calls; a later one for those whose prompt is over `above` tokens. */
+  tiers: {
+    above: number
+    input: number
+    cached: number
+    cacheWrite5m: number
+    cacheWrite1h: number
+    output: number
+    reasoning: number
+  }[]
+  /** By use of the vendor's own tools, `usesMax` uses of a call at most. */
+  serverTools: Record<string, { usd: number; usesMax: number | null }>
+  /** Factors of how a call was served. */
+  serviceTiers: Record<string, number>
+  contextTokensMax: number | null
+  outputTokensMax: number | null
+}
+
+/** `POST /api/prices/check`: whether a file of prices would be taken. Nothing changes. */
+export type PriceCheck = {
+  ok: boolean
+  models: number
+  problems: { path: string; value?: string; message: string }[]
+}

@@ -15,6 +15,7 @@ import { fault } from './errors.ts'
 import type { Keys } from './keys.ts'
 import type { Books, Ledger } from './ledger.ts'
 import { policyRoutes } from './policy/routes.ts'
+import { priceRoutes } from './price-routes.ts'
 import type { Prices } from './prices/prices.ts'
 import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
@@ -57,6 +58,7 @@ export function proxyRoutes(deps: Deps): Router {
   return Router()
     .use(withCaller(deps.verify))
     .use(providerRoutes(deps))
+    .use(priceRoutes(deps))
     .use(routeRoutes({ ...deps, findKey: deps.keys.find, isPriced: deps.prices.isPriced }))
     .use(policyRoutes(deps))
     .use(budgetRoutes({ ...deps, flush: deps.books.flush }))

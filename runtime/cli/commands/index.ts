@@ -32,6 +32,9 @@ import { policyList } from './policy-list.ts'
 import { policyRemove } from './policy-remove.ts'
 import { policySet } from './policy-set.ts'
 import { policyShow } from './policy-show.ts'
+import { priceCheck } from './price-check.ts'
+import { priceList } from './price-list.ts'
+import { priceShow } from './price-show.ts'
 import { providerAdd } from './provider-add.ts'
 import { providerList } from './provider-list.ts'
 import { providerRemove } from './provider-remove.ts'
@@ -53,6 +56,7 @@ import { threadList } from './thread-list.ts'
 import { threadSearch } from './thread-search.ts'
 import { threadShow } from './thread-show.ts'
 import { usage } from './usage.ts'
+import { usageReconcile } from './usage-reconcile.ts'
 
 export const groups = {
   loop: 'Run agent loops and look at them.',
@@ -64,6 +68,7 @@ export const groups = {
   policy: 'Say which model calls may be made.',
   proxy: 'Look into how model calls are decided.',
   budget: 'Cap what calls of models may cost.',
+  price: 'See what models cost, and try a file of prices.',
   key: 'Make and end your own API keys.',
 } as const
 
@@ -112,11 +117,15 @@ export const commands: readonly SubCommand[] = [
   budgetSet,
   budgetRaise,
   budgetRemove,
+  priceList,
+  priceShow,
+  priceCheck,
   keyCreate,
   keyList,
   keyRotate,
   keyRevoke,
   usage,
+  usageReconcile,
   loginLink,
   status,
   doctor,

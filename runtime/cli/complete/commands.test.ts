@@ -59,6 +59,7 @@ function slotOfArgument(command: string, argument: Argument): Slot {
   if (argument.argChoices) return argument.argChoices
   const name = argument.name()
   if (name === 'file') return 'files'
+  if (name === 'model') return 'models'
   if (name === 'folder') return 'folders'
   if (name !== 'id' && name !== 'name') return null
   return command in slotsByCommand

@@ -1,5 +1,5 @@
 // Whether a call fits into all of its budgets, and how many output tokens would. Integers throughout, and pure.
-import type { Account, Amounts } from './account.ts'
+import { type Account, type Amounts, toWhole } from './account.ts'
 
 /** The most that a call can cost; null = it has no price. */
 export type Bound = { nanoUsd: number | null; tokens: number }
@@ -22,8 +22,8 @@ export type Short = Account | 'sandbox usd' | 'sandbox tokens'
 export const sandboxClipTokensMin = 1_024
 
 export const toAmounts = ({ nanoUsd, tokens }: Bound): Amounts => ({
-  nanoUsd: Math.ceil(nanoUsd ?? 0),
-  tokens,
+  nanoUsd: toWhole(nanoUsd ?? 0),
+  tokens: toWhole(tokens),
 })
 
 /** A budget in dollars says nothing of what has no price. */

@@ -334,4 +334,27 @@ describe('a reservation', () => {
     await settle(desk)
     assert.equal(desk.engine.matcher.get(1)!.accounts.size, 0)
   })
+
+  for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, 1e300]) {
+    test(`with a bound of ${wrong} fits into nothing, and watching it breaks no sum`, async () => {
+      const desk = open({ amount: 9e15, level: 'key', subject: 'key-1' }, { enforce: 'observe' })
+      assert.equal((await refusalOf(desk.call(flat(wrong)))).code, 'budget/usd')
+      const watched = spenderOf({ key: 'key-2' })
+      const held = await desk.call(flat(wrong), watched)
+      const other = await desk.call(flat(7), watched)
+      desk.end(held, 5)
+      desk.end(other, 6)
+      const account = desk.engine.matcher.find(watched).at(atMs).accounts[0]!
+      assert.deepEqual([account.spent, account.held, account.free], [11, 0, -11])
+      assert.equal(desk.engine.counts.overBound, 0)
+      desk.ship()
+      assert.equal(bank.spent(2), 11)
+    })
+  }
+
+  test('that comes to no number is charged as more than any budget has', async () => {
+    const desk = open({ amount: 1_000 })
+    desk.end(await desk.call(flat(10)), Number.NaN)
+    assert.equal((await refusalOf(desk.call(flat(1)))).code, 'budget/usd')
+  })
 })

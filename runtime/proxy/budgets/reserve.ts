@@ -80,10 +80,10 @@ export function createReserve(options: Options): Reserve {
     bound: Bound,
     clip: number | null,
   ) => {
-    const { accounts, marks } = matched
+    const { accounts, isHeld, marks } = matched
     const amounts = toAmounts(bound)
     const made = new HeldReservation(
-      { accounts, marks, caps, amounts, outputTokensMax: clip },
+      { accounts, isHeld, marks, caps, amounts, outputTokensMax: clip },
       keeper,
     )
     noteUse(accounts, now(), options.leases())

@@ -204,7 +204,8 @@ export function listCalls(
   return sql.type(CallRow)`
     select id, org, loop, pass, attempt, sandbox, key, provider, model, wire, is_rehearsal, state, status,
       input_tokens, cached_tokens, cache_write_tokens, output_tokens, cache_write_1h_tokens, reasoning_tokens,
-      server_tool_calls, service_tier, cost_nano_usd, is_priced, tool_calls, began_at, ended_at, first_byte_ms, error
+      server_tool_calls, service_tier, cost_nano_usd, is_priced, stop_reason, tool_calls, began_at, ended_at,
+      first_byte_ms, error
     from proxy.calls where ${sql.join(conditions, sql.fragment` and `)}
     order by began_at desc, id desc limit ${rowsMax}`
 }
