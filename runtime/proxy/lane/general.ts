@@ -79,7 +79,8 @@ class GeneralReply implements Reply {
 
   begin(status: number, headers: RawHeaders, _framing: Framing): void {
     this.#response.writeHead(status, headers as string[])
-    setImmediate(() => this.#response.flushHeaders()) // A head waits for nothing but what came with it.
+    // A head waits for nothing but what came with it. `flushHeaders` would write its high bytes as UTF-8.
+    setImmediate(() => this.#isOver || this.#response.write(Buffer.alloc(0)))
   }
 
   write(payload: Buffer, _raw: Buffer): boolean {

@@ -19,7 +19,7 @@ import { startPostgres } from '../postgres.ts'
 import { answerAsVendor, hello, refusal } from './vendor.ts'
 
 const app = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '')
-const runMsMax = 60_000 // One that takes longer asks for ever.
+const runMsMax = 120_000 // One that takes longer asks for ever.
 
 const driven: readonly (readonly [AgentName, Wire])[] = [
   ['opencode', 'messages'], // The slowest one first.
