@@ -97,7 +97,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     log,
     now,
   })
-  const handle = createHandler({ identify, intake, providers, log })
+  const handle = createHandler({ identify, intake, providers, rules, log })
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()
   return {

@@ -12,12 +12,20 @@ import { readModels } from './models.ts'
 import type { Providers } from './providers.ts'
 import { Refusal, sendRefusal } from './refusal.ts'
 import { findRoute, type Route } from './route.ts'
+import type { RulesInMemory } from './routing/router.ts'
 
-type HandlerDeps = { identify: Identify; intake: Intake; providers: Providers; log: Logger }
+type HandlerDeps = {
+  identify: Identify
+  intake: Intake
+  providers: Providers
+  rules: RulesInMemory
+  log: Logger
+}
 
 export type Handle = (exchange: Exchange) => void
 
-export function createHandler({ identify, intake, providers, log }: HandlerDeps): Handle {
+export function createHandler(deps: HandlerDeps): Handle {
+  const { identify, intake, providers, rules, log } = deps
   return (exchange) => {
     const [path = ''] = exchange.target.split('?', 1)
     const route = findRoute(exchange.method, path)
@@ -38,7 +46,7 @@ export function createHandler({ identify, intake, providers, log }: HandlerDeps)
     const found = identify(readCredential({ headers, keys }, wire), line, headers)
     const caller = found instanceof Promise ? await found : found
     if (route.kind !== 'models') return intake.take({ exchange, caller, ...toAsked(route, target) })
-    const read = JSON.stringify(readModels(route.path, caller, providers.all()))
+    const read = JSON.stringify(readModels(route.path, caller, providers.all(), rules))
     reply.send(200, ['content-type', 'application/json'], read)
   }
 }
