@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { fuzz, type Reader, readStrictRequest, readStrictResponse } from './fuzz.ts'
+import { fuzz, type Reader, readStrictRequest, readStrictResponse } from './testing/fuzz.ts'
 
 const messages = 60_000
 

@@ -3,7 +3,7 @@ import { afterEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Exchange } from '../exchange.ts'
 import { until } from '../testing/stage.ts'
-import { createTeller, startClient, startDoor, startGeneral } from './testing.ts'
+import { createTeller, startClient, startDoor, startGeneral } from './testing/door.ts'
 
 const post = (body: string, more = '') =>
   `POST /v1/messages HTTP/1.1\r\nHost: x\r\n${more}content-length: ${body.length}\r\n\r\n${body}`

@@ -1,9 +1,9 @@
 // Messages made at random from seeds, read by the strict readers, by Node's parser, and by a third one that is written from the
 // grammar alone. What the strict reader takes, all must read in the same way: method, target, headers, body, and where it ends.
 import { createRequire } from 'node:module'
-import { readLength } from '../fields.ts'
-import { ResponseReader } from '../upstream/response.ts'
-import { readRequestHead } from './request.ts'
+import { readLength } from '../../fields.ts'
+import { ResponseReader } from '../../upstream/response.ts'
+import { readRequestHead } from '../request.ts'
 
 export type Read = { start: string; headers: readonly string[]; body: string; bytes: number }
 /** Null = not taken. */

@@ -1,4 +1,4 @@
-// A long run: `node runtime/proxy/lane/fuzz-main.ts [messages] [seed]`. Exit code 1 = somebody reads a message in another way.
+// A long run: `node runtime/proxy/lane/testing/fuzz-main.ts [messages] [seed]`. Exit code 1 = somebody reads a message in another way.
 import { fuzz } from './fuzz.ts'
 
 const messages = Number(process.argv[2] ?? 1_000_000)

@@ -2,11 +2,11 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import type { Exchange } from '../exchange.ts'
-import { assertFraming } from '../headers.ts'
-import { Refusal } from '../refusal.ts'
-import { GeneralExchange } from './general.ts'
-import { createLanes, type LaneLimits } from './lanes.ts'
+import type { Exchange } from '../../exchange.ts'
+import { assertFraming } from '../../headers.ts'
+import { Refusal } from '../../refusal.ts'
+import { GeneralExchange } from '../general.ts'
+import { createLanes, type LaneLimits } from '../lanes.ts'
 
 export const limits: LaneLimits = {
   headersMs: 10_000,
