@@ -1,7 +1,7 @@
 // Providers in memory: opened credentials and connections, refreshed from the table. The table holds sealed ones only.
 import { readFileSync, statSync } from 'node:fs'
 import type { DatabasePool } from 'slonik'
-import { assertHost, createLookup } from '#kernel/address.ts'
+import { assertHost } from '#kernel/address.ts'
 import type { Logger } from '#kernel/log.ts'
 import { Secret } from '#kernel/secret.ts'
 import type { Vault } from '#kernel/vault.ts'
@@ -9,6 +9,7 @@ import { type Provider, type Wire, wires } from './api.ts'
 import type { GatewayConfig } from './config.ts'
 import { vaultedHeaders } from './headers.ts'
 import { listProviders, type ProviderRow } from './sql/providers.ts'
+import { openRoute } from './upstream/route.ts'
 import { createUpstream, type Upstream } from './upstream/upstream.ts'
 
 export const rehearsalPrefix = 'rehearsal/'
@@ -138,24 +139,24 @@ function openRehearsal(
     prefix: url.pathname.replace(/\/+$/, ''),
     vaulted: vaultedHeaders('rehearsal', key.reveal()),
     key,
-    upstream: openUpstream(url, true, config),
+    upstream: openUpstream(url, true, config, true),
   }
 }
 
-function openUpstream(url: URL, allowPrivate: boolean, config: GatewayConfig): Upstream {
+function openUpstream(
+  url: URL,
+  allowPrivate: boolean,
+  config: GatewayConfig,
+  isOwn = false,
+): Upstream {
   assertHost(url, allowPrivate)
-  const isTls = url.protocol === 'https:'
   const { connectMs, firstByteMs, idleMs } = config
-  const route = {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port) || (isTls ? 443 : 80),
-    isTls,
-    ca: null,
-    lookup: createLookup(allowPrivate),
-    proxy: null,
-    connectMs,
-  }
-  return createUpstream({ route, firstByteMs, idleMs })
+  const outgoing = isOwn ? null : config.outgoing // A process of this machine is never reached from outside.
+  return createUpstream({
+    route: openRoute(url, { allowPrivate, connectMs, outgoing }),
+    firstByteMs,
+    idleMs,
+  })
 }
 
 /** The vault's master key: 32 bytes in a file that its owner alone may read. */
