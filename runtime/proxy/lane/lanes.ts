@@ -22,6 +22,7 @@ export type Lanes = AsyncDisposable & {
 }
 
 const stepMs = 250
+const checkMs = 1_000 // How exactly the general lane keeps its time-outs.
 const lingerMs = 2_000 // So long a client may take to read the last answer of a connection.
 const drainMs = 3_000 // As the kernel's listeners.
 
@@ -35,6 +36,7 @@ export function createLanes(handle: Handle, limits: LaneLimits): Lanes {
       headersTimeout: limits.headersMs,
       requestTimeout: limits.requestMs,
       keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: checkMs,
     },
     (request, response) => {
       calls.general += 1

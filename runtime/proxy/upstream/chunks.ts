@@ -1,5 +1,6 @@
 // The chunked coding (RFC 9112 section 7.1), followed over the pieces that a socket gives. Strict: sizes of bare hexadecimal
 // digits, CRLF everywhere. Extensions are skipped, trailers dropped: nobody was told that they would be checked.
+import { readFields } from '../fields.ts'
 import { UpstreamError } from './error.ts'
 
 export type Taken = {
@@ -26,6 +27,8 @@ export class Chunks {
   #lineBytes = 0
   #hasReturn = false
   #isLineEmpty = true
+  #trailers = ''
+  #extension = ''
   #parts: Buffer[] = []
   #partsBytes = 0
 
@@ -126,8 +129,12 @@ export class Chunks {
 
   #takeExtension(byte: number): void {
     this.#lineBytes += 1
-    if (byte === carriageReturn) this.#state = 'size-end'
-    else if (this.#lineBytes > lineBytesMax || byte < 0x20 || byte > 0x7e) throw malformed()
+    if (byte === carriageReturn) {
+      if (!isExtension.test(this.#extension)) throw malformed()
+      this.#extension = ''
+      this.#state = 'size-end'
+    } else if (this.#lineBytes > lineBytesMax) throw malformed()
+    else this.#extension += String.fromCharCode(byte)
   }
 
   #endSize(): void {
@@ -145,17 +152,35 @@ export class Chunks {
         if (byte !== lineFeed) throw malformed()
         this.#hasReturn = false
         if (this.#isLineEmpty) {
+          if (!isTrailer(this.#trailers)) throw malformed()
           this.#state = 'over'
           return at + 1
         }
         this.#isLineEmpty = true
+        this.#trailers += '\r\n'
       } else if (byte === carriageReturn) this.#hasReturn = true
       else if (byte === lineFeed || this.#lineBytes > lineBytesMax) throw malformed()
-      else this.#isLineEmpty = false
+      else {
+        this.#isLineEmpty = false
+        this.#trailers += String.fromCharCode(byte)
+      }
     }
     return data.length
   }
 }
+
+/** Lines of headers, none of which says where a message ends (RFC 9110 section 6.5.1). */
+function isTrailer(text: string): boolean {
+  if (text === '') return true
+  const fields = readFields(`${text}\r\n`, 0)
+  return fields !== null && !fields.some((name, i) => i % 2 === 0 && framing.test(name))
+}
+
+const framing = /^(?:content-length|transfer-encoding)$/i
+
+// chunk-ext without blanks and quotes, which nobody sends (RFC 9112 section 7.1.1).
+const isExtension =
+  /^[\w!#$%&'*+.^`|~-]+(?:=[\w!#$%&'*+.^`|~-]+)?(?:;[\w!#$%&'*+.^`|~-]+(?:=[\w!#$%&'*+.^`|~-]+)?)*$/
 
 const malformed = () => new UpstreamError('malformed', 'a chunk is not as it must be')
 

@@ -11,6 +11,8 @@ export type OutgoingProxy = {
   port: number
   /** The whole header, where it wants one. */
   authorization: string | null
+  /** Checks what the name resolves to; none = it is the operator's own. */
+  lookup?: LookupFunction
 }
 export type Route = {
   host: string
@@ -54,8 +56,8 @@ export function openSocket(route: Route, done: Done): () => void {
   if (route.isTls && !route.proxy) secure(null)
   else {
     const { host, port } = route.proxy ?? route
-    const lookup = route.proxy ? {} : { lookup: route.lookup }
-    const socket = watch(connectTcp({ host, port, noDelay: true, ...lookup }))
+    const lookup = route.proxy ? route.proxy.lookup : route.lookup
+    const socket = watch(connectTcp({ host, port, noDelay: true, ...(lookup && { lookup }) }))
     socket.once('connect', () => {
       if (route.proxy && route.isTls) askTunnel(socket, route, () => secure(socket), fail)
       else finish(null, socket)

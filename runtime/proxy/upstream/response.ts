@@ -80,6 +80,7 @@ export class ResponseReader {
         return at
       }
       this.#informational += 1
+      if (!head.isKept) throw malformed('it ends the connection before its answer')
       if (head.status === 101) throw malformed('it switches protocols, which nobody asked for')
       if (this.#informational > informationalMax) throw malformed('it is informational for ever')
     }
