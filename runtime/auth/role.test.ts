@@ -211,6 +211,10 @@ describe('the front door', () => {
       '/api/threads/search?q=a%20b': 'threads',
       '/api/providers/anthropic/test': 'proxy',
       '/api/usage': 'proxy',
+      '/api/budgets/daily/use': 'proxy',
+      '/api/routes/main': 'proxy',
+      '/api/policies/key:k-1': 'proxy',
+      '/api/explain': 'proxy',
       '/api/calls?loop=l-1': 'proxy',
       '/api/agents': 'spool',
     } as const

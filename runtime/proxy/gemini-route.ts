@@ -25,6 +25,10 @@ export function readGeminiCall(path: string): GeminiCall | null {
   return { model, operation: verbs[verb] }
 }
 
+/** The same path with another model, as an alias wants it. */
+export const replaceModel = (target: string, model: string): string =>
+  target.replace(/(\/models\/)[^:]+(?=:)/, (_, before: string) => before + encodeURI(model))
+
 const isVerb = (verb: string): verb is keyof typeof verbs => Object.hasOwn(verbs, verb)
 
 /** The model of `GET /v1beta/models/{model}`, or of the same below /v1. */

@@ -1,29 +1,23 @@
-// A model call's way in, once it is known who asks: how often → body → what may be → booked → sent.
-import { randomUUID } from 'node:crypto'
+// A model call's way in, once it is known who asks: how often → body → its kind's way out.
 import type { Logger } from '#kernel/log.ts'
-import { planAdmission } from './admission.ts'
 import type { Operation, Wire } from './api.ts'
 import type { BodyStore } from './body.ts'
-import { ModelCall } from './call.ts'
+import type { Budgets } from './budgets/budgets.ts'
 import type { Caller } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
-import { watchCount } from './count.ts'
+import { sendCount } from './count.ts'
 import { decodeBody, readEncoding } from './encoding.ts'
-import { refusalTable } from './errors.ts'
 import type { Exchange } from './exchange.ts'
-import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
 import type { Ledger } from './ledger.ts'
-import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
-import type { Prices } from './prices.ts'
-import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
-import { Refusal, toStatus } from './refusal.ts'
-import { Relay } from './relay.ts'
+import type { Prices } from './prices/prices.ts'
+import type { Providers } from './providers.ts'
+import { Refusal } from './refusal.ts'
+import type { Router } from './routing/router.ts'
+import type { Stored } from './routing/stored.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
-import { scan } from './scan.ts'
-import { type FindStored, sendStored } from './stored.ts'
-import { readSession } from './turn.ts'
+import { sendCall } from './send-call.ts'
+import { sendStored } from './stored.ts'
 import type { Turns } from './turns.ts'
-import { toUpstreamPath } from './upstream-path.ts'
 
 export type IntakeDeps = {
   config: GatewayConfig
@@ -31,8 +25,10 @@ export type IntakeDeps = {
   prices: Prices
   sandboxes: Sandboxes
   ledger: Ledger
+  budgets: Budgets
+  router: Router
+  stored: Stored
   turns: Turns
-  findStored: FindStored
   log: Logger
   now: () => Date
 }
@@ -47,8 +43,10 @@ export type Asked = {
   storedId: string | null
   caller: Caller
 }
-type Held = {
-  /** Unpacked. */ body: Buffer /** As it came. */
+export type Held = {
+  /** Unpacked. */
+  body: Buffer
+  /** As it came. */
   packed: Buffer
   state: SandboxState | undefined
   onSettled: () => void
@@ -78,7 +76,7 @@ export function createIntake(deps: IntakeDeps): Intake {
         leave()
       }
       try {
-        if (asked.operation === 'stored') return sendStored(deps, asked, onSettled)
+        if (asked.operation === 'stored') return await sendStored(deps, asked, onSettled)
         const encoding = readEncoding(exchange.headers)
         const packed = await exchange.readBody(config.bodyBytesMax, store)
         bytes = packed.length
@@ -87,75 +85,13 @@ export function createIntake(deps: IntakeDeps): Intake {
           store.bytes += body.length
           bytes += body.length
         }
-        const forward = asked.operation === 'count' ? sendCount : send
-        forward(deps, asked, { body, packed, state, onSettled })
+        const forward = asked.operation === 'count' ? sendCount : sendCall
+        await forward(deps, asked, { body, packed, state, onSettled })
       } catch (error) {
         onSettled()
         throw error
       }
     },
-  }
-}
-
-function send(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { exchange, wire, caller, target } = asked
-  const { headers: raw, reply } = exchange
-  const { body, packed } = held
-  const { model } = scan(body, asked)
-  const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now() }
-  const provider = admit(deps, known, held.state)
-  const { kind, vaulted } = provider
-  const headers = toUpstreamHeaders(raw, vaulted)
-  const sent = kind === 'anthropic' ? withAnthropicVersion(headers) : headers
-  const session = readSession(raw)
-  const facts = toFacts({ ...known, provider: provider.name }, kind === 'rehearsal')
-  const begun = toBegun(facts, kind, body.length)
-  deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
-  const call = new ModelCall({ begun, caller, provider, session, reply, ...held }, deps)
-  const relay = new Relay(reply, call, deps.config.idleMs)
-  const path = toUpstreamPath(kind, provider.prefix, target)
-  provider.pool.dispatch({ method: 'POST', path, headers: sent, body: packed }, relay)
-}
-
-function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { exchange, wire, caller, target } = asked
-  const { providers, prices, config, log } = deps
-  const { headers: raw, reply } = exchange
-  const { model } = scan(held.body, asked)
-  const spent = held.state
-  const provider = planAdmission({ caller, wire, model, spent }, providers.all(), prices)
-  const watcher = watchCount({ reply, wire, log, onSettled: held.onSettled })
-  const headers = toUpstreamHeaders(raw, provider.vaulted)
-  const path = provider.prefix + target
-  const relay = new Relay(reply, watcher, config.idleMs)
-  provider.pool.dispatch({ method: 'POST', path, headers, body: held.body }, relay)
-}
-
-/** The provider; a denial is booked, so that the pass's record shows it. */
-function admit(
-  { providers, prices, ledger, now }: IntakeDeps,
-  known: Omit<FactsOf, 'provider'>,
-  state: SandboxState | undefined,
-): LiveProvider {
-  try {
-    return planAdmission({ ...known, spent: state }, providers.all(), prices)
-  } catch (error) {
-    if (!(error instanceof Refusal) || !refusalTable[error.code].isDenial) throw error
-    const { code, message } = error
-    const isRehearsal = known.model.startsWith(rehearsalPrefix)
-    const { head } = toBegun(toFacts({ ...known, provider: null }, isRehearsal), 'rehearsal', 0)
-    const status = toStatus(code, known.wire)
-    const cost = { usage: noUsage, costNanoUsd: 0 }
-    const ending = {
-      state: 'denied',
-      status,
-      endedAt: now(),
-      error: message,
-      code,
-      ...cost,
-    } as const
-    ledger.end(known.id, toEndedLine(head, ending))
-    throw error
   }
 }
 

@@ -1,40 +1,36 @@
 // A response that the vendor stored is read or ended by its id, which belongs to the organisation that had it made.
-import type { Logger } from '#kernel/log.ts'
-import type { Wire } from './api.ts'
-import type { Caller } from './caller.ts'
-import type { GatewayConfig } from './config.ts'
 import { watchCount } from './count.ts'
-import type { Exchange } from './exchange.ts'
-import { toUpstreamHeaders } from './headers.ts'
-import type { Providers } from './providers.ts'
+import { headersFor } from './headers.ts'
+import type { Asked, IntakeDeps } from './intake.ts'
 import { Refusal } from './refusal.ts'
-import { Relay } from './relay.ts'
+import { onlyTo, Relay } from './relay.ts'
 import { toUpstreamPath } from './upstream-path.ts'
 
-/** The provider that holds a response of this organisation's; null = it has none of this id. */
-export type FindStored = (id: string, org: string) => { provider: string } | null
-
-type Deps = { config: GatewayConfig; providers: Providers; findStored: FindStored; log: Logger }
-type Asked = {
-  exchange: Exchange
-  wire: Wire
-  target: string
-  storedId: string | null
-  caller: Caller
-}
+const noBody = Buffer.alloc(0)
 
 /** **Security.** An id that is unknown looks like one that is another's. Costs nothing, so it is not booked. */
-export function sendStored(deps: Deps, asked: Asked, onSettled: () => void): void {
-  const { exchange, wire, target, storedId, caller } = asked
-  const { providers, findStored, config, log } = deps
-  const found = findStored(storedId!, caller.org)
+export async function sendStored(
+  deps: IntakeDeps,
+  { exchange, wire, target, storedId, caller }: Asked,
+  onSettled: () => void,
+): Promise<void> {
+  const { providers, stored, config, log } = deps
+  const { method, headers: raw, reply } = exchange
+  const name = await stored.find(storedId!, caller.org)
   const provider = providers
     .all()
-    .find(({ name, org }) => name === found?.provider && (org === null || org === caller.org))
+    .find((one) => one.name === name && (one.org === null || one.org === caller.org))
   if (!provider) throw new Refusal('response/absent')
-  const { method, headers: raw, reply } = exchange
-  const headers = toUpstreamHeaders(raw, provider.vaulted)
-  const relay = new Relay(reply, watchCount({ reply, wire, log, onSettled }), config.idleMs)
+  const watcher = watchCount({ reply, wire, log, onSettled })
   const path = toUpstreamPath(provider.kind, provider.prefix, target)
-  provider.pool.dispatch({ method: method as 'GET', path, headers }, relay)
+  const sent = { provider, method, path, headers: headersFor(provider, raw), body: noBody }
+  const forgetting = {
+    ...watcher,
+    head(status: number) {
+      if (method === 'DELETE' && (status < 300 || status === 404))
+        stored.forget(storedId!, caller.org)
+    },
+  }
+  const attempts = onlyTo(sent)
+  new Relay({ reply, watcher: forgetting, attempts, stallMs: config.idleMs }).start()
 }

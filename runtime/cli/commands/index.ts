@@ -2,6 +2,12 @@
 import type { SubCommand } from '../command.ts'
 import { agentList } from './agent-list.ts'
 import { agentTest } from './agent-test.ts'
+import { budgetAdd } from './budget-add.ts'
+import { budgetList } from './budget-list.ts'
+import { budgetRaise } from './budget-raise.ts'
+import { budgetRemove } from './budget-remove.ts'
+import { budgetSet } from './budget-set.ts'
+import { budgetShow } from './budget-show.ts'
 import { completion } from './completion.ts'
 import { doctor } from './doctor.ts'
 import { home } from './home.ts'
@@ -44,6 +50,7 @@ export const groups = {
   sandbox: 'Look into the sandboxes that loops run in.',
   thread: 'Read and search what was said to models.',
   provider: 'Keep the keys of model providers.',
+  budget: 'Cap what calls of models may cost.',
   key: 'Make and end your own API keys.',
 } as const
 
@@ -77,6 +84,12 @@ export const commands: readonly SubCommand[] = [
   providerRotate,
   providerSet,
   providerRemove,
+  budgetAdd,
+  budgetList,
+  budgetShow,
+  budgetSet,
+  budgetRaise,
+  budgetRemove,
   keyCreate,
   keyList,
   keyRevoke,

@@ -36,6 +36,7 @@ const slotsByGroup: Readonly<Record<string, Slot>> = {
   sandbox: 'sandboxes',
   thread: 'threads',
   provider: 'providers',
+  budget: 'budgets',
   key: 'keys',
 }
 const slotsByCommand: Readonly<Record<string, Slot>> = {
@@ -45,6 +46,7 @@ const slotsByCommand: Readonly<Record<string, Slot>> = {
   'loop resume': 'loops that run',
   'loop retry': 'loops that ended',
   'provider add': null, // A name that is new.
+  'budget add': null,
   'key create': null,
   'agent test': agents,
 }

@@ -10,6 +10,7 @@ export const liveKinds = [
   'threads',
   'providers',
   'models',
+  'budgets',
   'keys',
 ] as const
 export type LiveKind = (typeof liveKinds)[number]

@@ -10,9 +10,10 @@ export class GeneralExchange implements Exchange {
   readonly line: string | undefined
   readonly #request: IncomingMessage
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, isDraining = false) {
     this.#request = request
     this.reply = new GeneralReply(response)
+    if (isDraining) response.shouldKeepAlive = false
     this.line = lineOf(request.socket)
   }
 
@@ -57,6 +58,7 @@ class GeneralReply implements Reply {
   onDrain: (() => void) | null = null
   readonly #response: ServerResponse
   #isOver = false
+  isGone = false
 
   constructor(response: ServerResponse) {
     this.#response = response
@@ -101,6 +103,7 @@ class GeneralReply implements Reply {
   #closed(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.isGone = true
     this.onClose?.()
   }
 }
