@@ -131,7 +131,7 @@ function skipNested(walk: Walk, from: number, marks: Marks | null = null): numbe
 }
 
 const shortBytes = 64 // Up to here a loop is cheaper than a native search.
-const denseBytes = 256 // The same once a native search found but an escaped quote: source code is full of them.
+const denseBytes = 4_096 // The same once a native search found but an escaped quote: source code is full of them.
 
 function skipString(walk: Walk, from: number): number {
   const { body } = walk
