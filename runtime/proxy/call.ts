@@ -5,6 +5,8 @@ import type { CallUsage } from './api.ts'
 import type { Caller } from './caller.ts'
 import type { Ledger } from './ledger.ts'
 import { type Begun, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
+import type { Arrival, CallEnding, CallWatch } from './observe/call-watch.ts'
+import type { Observer } from './observe/observer.ts'
 import type { Prices } from './prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
@@ -24,10 +26,19 @@ export type CallOptions = {
   session: string | null
   response: ServerResponse
   state: SandboxState | undefined
+  arrival: Arrival
+  traceparent: string | undefined
   /** Called when all is booked. */
   onSettled: () => void
 }
-type CallDeps = { ledger: Ledger; prices: Prices; turns: Turns; log: Logger; now: () => Date }
+type CallDeps = {
+  ledger: Ledger
+  prices: Prices
+  turns: Turns
+  observer: Observer
+  log: Logger
+  now: () => Date
+}
 
 // A line a call, of known fields alone: looking into each for secrets at three depths took a fifth of a call's CPU.
 const callLogs = new WeakMap<Logger, Logger>()
@@ -42,10 +53,9 @@ function callLog(log: Logger): Logger {
 export class ModelCall implements Watcher {
   readonly #options: CallOptions
   readonly #deps: CallDeps
-  readonly #beganMs: number
+  readonly #watch: CallWatch
   #reader: AnswerReader | undefined
   #status: number | null = null
-  #firstByteMs: number | null = null
   #retryAfterS: number | null = null
   #outcome: Outcome = 'complete'
   #error: string | null = null
@@ -53,15 +63,18 @@ export class ModelCall implements Watcher {
   constructor(options: CallOptions, deps: CallDeps) {
     this.#options = options
     this.#deps = deps
-    this.#beganMs = deps.now().getTime()
+    this.#watch = deps.observer.began(options.begun, options)
+  }
+
+  sent(): void {
+    this.#watch.sent()
   }
 
   head(status: number, headers: IncomingHttpHeaders): void {
     const { begun } = this.#options
-    const at = this.#deps.now()
     this.#status = status
-    this.#firstByteMs = at.getTime() - this.#beganMs
-    this.#retryAfterS = toRetryAfterS(headers, at)
+    this.#watch.head(headers['content-type'])
+    this.#retryAfterS = toRetryAfterS(headers, this.#deps.now())
     this.#reader = new AnswerReader({
       wire: begun.facts.wire,
       contentType: headers['content-type'],
@@ -73,11 +86,13 @@ export class ModelCall implements Watcher {
   data(chunk: Buffer): void {
     const { state } = this.#options
     if (state) state.lastActiveMs = Date.now()
+    this.#watch.data(chunk.length)
     this.#reader!.push(chunk)
   }
 
   end(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {
     const { response, begun } = this.#options
+    this.#watch.lastByte()
     this.#outcome = outcome
     this.#error =
       outcome === 'client-left' ? 'the client left' : (refusal?.message ?? error?.message ?? null)
@@ -86,7 +101,10 @@ export class ModelCall implements Watcher {
         { error, call: begun.facts.id, provider: begun.facts.provider },
         'an upstream failed',
       )
-    if (refusal) this.#status = sendRefusal(response, refusal, begun.facts.wire)
+    if (refusal) {
+      this.#status = sendRefusal(response, refusal, begun.facts.wire)
+      this.#deps.observer.refused(refusal.code)
+    }
     if (this.#reader) this.#reader.end()
     else this.#settle(new Answer())
   }
@@ -106,7 +124,7 @@ export class ModelCall implements Watcher {
       stopReason: answer.stopReason,
       toolCalls: answer.toolCalls.length,
       endedAt: now(),
-      firstByteMs: this.#firstByteMs,
+      timing: this.#watch.timing(),
       error: redact(this.#error ?? answer.error, provider),
       text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
@@ -117,7 +135,7 @@ export class ModelCall implements Watcher {
       state.tokens += usage.inputTokens + usage.outputTokens
     }
     this.#handTurn(answer)
-    this.#log(known.state, usage, costNanoUsd)
+    this.#tell({ ...known, costNanoUsd, stopReason: answer.stopReason })
     onSettled()
   }
 
@@ -128,25 +146,16 @@ export class ModelCall implements Watcher {
     this.#deps.turns.hand(toTurn({ facts: begun.facts, caller, session, answer }), body)
   }
 
-  #log(state: string, { inputTokens, outputTokens }: CallUsage, costNanoUsd: number | null): void {
-    const { log, now } = this.#deps
+  #tell(known: Pick<CallEnding, 'state' | 'usage' | 'costNanoUsd' | 'stopReason'>): void {
+    const [status, outcome] = [this.#status, this.#outcome]
+    const error = outcome === 'complete' ? null : outcome
+    this.#watch.ended({ ...known, status, outcome, error })
     const { id: call, wire, model, provider, sandbox, loop } = this.#options.begun.facts
-    const [status, outcome, firstByteMs] = [this.#status, this.#outcome, this.#firstByteMs]
-    const ms = now().getTime() - this.#beganMs
-    const line = {
-      call,
-      wire,
-      model,
-      provider,
-      sandbox,
-      loop,
-      status,
-      outcome,
-      state,
-      inputTokens,
-      outputTokens,
-    }
-    callLog(log).info({ ...line, costNanoUsd, firstByteMs, ms }, 'call')
+    const { state, usage, costNanoUsd } = known
+    const { inputTokens, outputTokens } = usage
+    const facts = { call, wire, model, provider, sandbox, loop, status, outcome, state }
+    const figures = { inputTokens, outputTokens, costNanoUsd, ...this.#watch.timing() }
+    callLog(this.#deps.log).info({ ...facts, ...figures }, 'call')
   }
 }
 

@@ -3,6 +3,7 @@
 import { createFaults, type FaultTable } from '#kernel/fault.ts'
 
 export type ProxyCode =
+  | 'call/absent'
   | 'provider/absent'
   | 'provider/address'
   | 'provider/exists'
@@ -11,6 +12,7 @@ export type ProxyCode =
   | 'ledger/behind'
 
 export const faultTable: FaultTable<ProxyCode> = {
+  'call/absent': { status: 404, text: 'No call has this id.' },
   'provider/absent': { status: 404, text: 'No provider has this name.' },
   'provider/address': { status: 400, text: 'This base URL is not allowed.' },
   'provider/exists': { status: 409, text: 'A provider has this name. Remove it first.' },

@@ -10,10 +10,17 @@ import { assertFraming } from './headers.ts'
 import type { Intake } from './intake.ts'
 import { lineOf } from './line.ts'
 import { isModelsPath, readModels } from './models.ts'
+import type { Observer } from './observe/observer.ts'
 import type { Providers } from './providers.ts'
 import { Refusal, sendRefusal } from './refusal.ts'
 
-type HandlerDeps = { identify: Identify; intake: Intake; providers: Providers; log: Logger }
+type HandlerDeps = {
+  identify: Identify
+  intake: Intake
+  providers: Providers
+  observer: Observer
+  log: Logger
+}
 
 const wiresByPath: Readonly<Record<string, Wire>> = {
   '/v1/messages': 'messages',
@@ -21,11 +28,12 @@ const wiresByPath: Readonly<Record<string, Wire>> = {
   '/v1/responses': 'responses',
 }
 
-export function createHandler({ identify, intake, providers, log }: HandlerDeps): RequestListener {
+export function createHandler(deps: HandlerDeps): RequestListener {
+  const { identify, intake, providers } = deps
   return (request, response) => {
     const route = findRoute(request)
     answer(request, response, route).catch((error: unknown) =>
-      refuse(log, { request, response, wire: route.wire }, error),
+      refuse(deps, { request, response, wire: route.wire }, error),
     )
   }
 
@@ -66,13 +74,18 @@ function findRoute({ method, url }: IncomingMessage): Route {
 
 type Refused = { request: IncomingMessage; response: ServerResponse; wire: Wire | null }
 
-function refuse(log: Logger, { request, response, wire }: Refused, error: unknown): void {
+function refuse(
+  { log, observer }: HandlerDeps,
+  { request, response, wire }: Refused,
+  error: unknown,
+): void {
   if (error instanceof ClientLeft) return
   if (!(error instanceof Refusal)) log.error({ error }, 'a call failed in the proxy')
   if (response.headersSent) return void response.destroy()
   const refusal = error instanceof Refusal ? error : new Refusal('internal')
   const status = sendRefusal(response, refusal, wire ?? guessWire(request))
   const { code, message: reason } = refusal
+  observer.refused(code)
   log.info({ code, status, reason, sandbox: lineOf(request.socket) }, 'refused')
 }
 

@@ -13,6 +13,9 @@ import { refusalTable } from './errors.ts'
 import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
 import type { Ledger } from './ledger.ts'
 import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
+import type { Arrival } from './observe/call-watch.ts'
+import type { Observer } from './observe/observer.ts'
+import { readTraceparent } from './observe/trace-context.ts'
 import { peek } from './peek.ts'
 import type { Prices } from './prices.ts'
 import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
@@ -29,6 +32,7 @@ export type IntakeDeps = {
   sandboxes: Sandboxes
   ledger: Ledger
   turns: Turns
+  observer: Observer
   log: Logger
   now: () => Date
 }
@@ -42,7 +46,12 @@ export type Asked = {
   isCount: boolean
   caller: Caller
 }
-type Held = { body: Buffer; state: SandboxState | undefined; onSettled: () => void }
+type Held = {
+  arrival: Arrival
+  body: Buffer
+  state: SandboxState | undefined
+  onSettled: () => void
+}
 
 export type Intake = {
   /** Resolves when the call is on its way. Throws the refusal otherwise, with nothing sent. */
@@ -59,6 +68,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     settled: crowd.settled,
     async take(asked) {
       const { request, caller } = asked
+      const atMs = performance.now()
       const state = caller.sandbox ? sandboxes.get(caller.sandbox.sub) : undefined
       if (state) assertPace(state, now().getTime(), config.breaker)
       const leave = crowd.enter(state)
@@ -70,8 +80,9 @@ export function createIntake(deps: IntakeDeps): Intake {
       try {
         const body = await collectBody(request, config.bodyBytesMax, store)
         bytes = body.length
+        const arrival = { atMs, bodyMs: performance.now() - atMs }
         const forward = asked.isCount ? sendCount : send
-        forward(deps, asked, { body, state, onSettled })
+        forward(deps, asked, { arrival, body, state, onSettled })
       } catch (error) {
         onSettled()
         throw error
@@ -93,7 +104,9 @@ function send(deps: IntakeDeps, asked: Asked, held: Held): void {
   const facts = toFacts({ ...known, provider: provider.name }, kind === 'rehearsal')
   const begun = toBegun(facts, kind, body.length)
   deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
-  const call = new ModelCall({ begun, caller, provider, session, response, ...held }, deps)
+  const traceparent = readTraceparent(request.headers)
+  const parts = { begun, caller, provider, session, response, traceparent }
+  const call = new ModelCall({ ...parts, ...held }, deps)
   const relay = new Relay(response, call, deps.config.idleMs)
   const path = provider.prefix + request.url!
   provider.pool.dispatch({ method: 'POST', path, headers: sent, body }, relay)

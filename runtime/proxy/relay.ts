@@ -20,6 +20,8 @@ import { Refusal } from './refusal.ts'
 export type Outcome = 'complete' | 'client-left' | 'cut' | 'unanswered' | 'unsent'
 
 export type Watcher = {
+  /** An upstream gets the request now; again where that is a further try. */
+  sent?(): void
   head(status: number, headers: IncomingHttpHeaders): void
   data(chunk: Buffer): void
   /** Called once, last. `refusal` is what the client is to be told, where nothing was sent to it yet. */
@@ -54,7 +56,10 @@ export class Relay implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#control = controller
     if (this.#hasClientLeft) controller.abort(new Error('the client left'))
-    else this.#isStarted = true
+    else {
+      this.#isStarted = true
+      this.#watcher.sent?.()
+    }
   }
 
   onResponseStart(

@@ -9,6 +9,9 @@ import { createIntake } from './intake.ts'
 import { createKeys } from './keys.ts'
 import { startLedger } from './ledger.ts'
 import { listenModels } from './model-server.ts'
+import { startExport } from './observe/export/start-export.ts'
+import { addGauges } from './observe/gauges.ts'
+import { startObserver } from './observe/observer.ts'
 import { createPrices } from './prices.ts'
 import { readMasterKey, startProviders } from './providers.ts'
 import { proxyRoutes } from './routes.ts'
@@ -28,6 +31,7 @@ export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<P
   const vault = createVault(readMasterKey(config.masterKeyFile))
   const prices = createPrices(config.prices, now)
   const sandboxes = createSandboxes(config.breaker.callsMax)
+  const observer = starting.use(startObserver({ config, log }))
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),
   )
@@ -41,9 +45,12 @@ export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<P
   const keys = createKeys(peers, now, config.keysStaleMsMax)
   starting.use(startRepeating(keys.refresh, config.keysPollMs, log))
   const identify = createIdentify(keys, verify, now)
-  const intake = createIntake({ config, providers, prices, sandboxes, ledger, turns, log, now })
-  const handle = createHandler({ identify, intake, providers, log })
-  const routes = proxyRoutes({ db, vault, providers, sandboxes, ledger, verify, access, now })
+  addGauges(observer, { ledger, turns })
+  starting.use(startExport({ config: config.export, ledger, observer, folder, log, now }))
+  const watched = { providers, ledger, observer, log, now }
+  const intake = createIntake({ config, prices, sandboxes, turns, ...watched })
+  const handle = createHandler({ identify, intake, ...watched })
+  const routes = proxyRoutes({ db, vault, sandboxes, verify, access, ...watched })
   const { url } = starting.use(await listen(routes, 0, log))
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()

@@ -12,6 +12,8 @@ import type { UsageRow } from './api.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
 import type { Ledger } from './ledger.ts'
+import type { Observer } from './observe/observer.ts'
+import { observeRoutes } from './observe/routes.ts'
 import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
 import { readLoopUsage, readRecord, toUsage } from './record.ts'
@@ -24,6 +26,7 @@ type Deps = {
   providers: Providers
   sandboxes: Sandboxes
   ledger: Ledger
+  observer: Observer
   verify: Verifier
   access: Access
   now: () => Date
@@ -46,6 +49,7 @@ export function proxyRoutes(deps: Deps): Router {
   return Router()
     .use(withCaller(deps.verify))
     .use(providerRoutes(deps))
+    .use(observeRoutes(deps))
     .get('/api/usage', async (request, response) => {
       const claims = userOf(response)
       access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })
