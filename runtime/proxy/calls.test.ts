@@ -59,7 +59,7 @@ describe('the list of calls', () => {
     const [call] = items
     assert.equal(cursor, null)
     assert.deepEqual(
-      { ...call, id: '', beganAt: '', endedAt: '', firstByteMs: 0 },
+      { ...call, id: '', beganAt: '', endedAt: '', firstByteMs: 0, timing: null },
       {
         ...{ id: '', org: 'default', loop: 'loop-a', pass: 2, attempt: 3, sandbox: 'sb-a' },
         ...{ key: null, provider: 'vendor', model: 'claude-opus-4-5', wire: 'messages' },

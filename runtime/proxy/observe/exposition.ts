@@ -7,14 +7,16 @@ export type Family = { name: string; help: string } & (
   | { type: 'histogram'; samples: readonly { labels: Labels; histogram: Histogram }[] }
 )
 
+type Bounds = readonly number[]
+
 /** Counts by upper bound. An observation costs a walk over some fifteen numbers and allocates nothing. */
 export class Histogram {
-  readonly bounds: readonly number[]
+  readonly bounds: Bounds
   readonly counts: Float64Array
   sum = 0
   count = 0
 
-  constructor(bounds: readonly number[]) {
+  constructor(bounds: Bounds) {
     this.bounds = bounds
     this.counts = new Float64Array(bounds.length)
   }
