@@ -1,5 +1,5 @@
 // Request bodies are held whole: the model must be known before a byte goes out, and a length is surer than chunks.
-import type { IncomingMessage } from 'node:http'
+import type { RawHeaders } from './exchange.ts'
 import { Refusal } from './refusal.ts'
 
 /** The client went away before its request was complete: nobody is left to be answered. */
@@ -10,42 +10,72 @@ export class ClientLeft extends Error {
 /** Bytes of all bodies held at the moment. */
 export type BodyStore = { bytes: number; readonly bytesMax: number }
 
-/** The caller gives the bytes back to the store when the body is no longer needed; a refused body is given back here. */
-export function collectBody(
-  request: IncomingMessage,
-  bytesMax: number,
-  store: BodyStore,
-): Promise<Buffer> {
-  const encoding = request.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity') {
-    return Promise.reject(new Refusal('body/encoded', `It came as ${encoding.slice(0, 40)}.`))
+/** Refuses a body that would have to be unpacked to be looked into. */
+export function assertPlain(headers: RawHeaders): void {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]!.length !== 16 || headers[i]!.toLowerCase() !== 'content-encoding') continue
+    const encoding = headers[i + 1]!
+    if (encoding !== 'identity')
+      throw new Refusal('body/encoded', `It came as ${encoding.slice(0, 40)}.`)
   }
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax)
-    return Promise.reject(tooLarge(bytesMax))
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    const fail = (error: Error) => {
-      request.off('data', take)
-      request.resume() // What still comes is thrown away.
-      store.bytes -= bytes
-      bytes = 0
-      reject(error)
-    }
-    const take = (chunk: Buffer) => {
-      bytes += chunk.length
-      store.bytes += chunk.length
-      chunks.push(chunk)
-      if (bytes > bytesMax) fail(tooLarge(bytesMax))
-      else if (store.bytes > store.bytesMax) fail(new Refusal('capacity/full', undefined, 2))
-    }
-    request.on('data', take)
-    request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
-    request.once('close', () => {
-      if (!request.complete) fail(new ClientLeft())
-    })
-    request.once('error', () => {}) // 'close' follows.
-  })
+}
+
+type CollectorOptions = {
+  bytesMax: number
+  store: BodyStore
+  resolve: (body: Buffer) => void
+  reject: (error: Error) => void
+  /** Called when the rest is of no more interest. */
+  stop: () => void
+}
+
+/** Gathers one body within its limits, for both lanes. Settles once; what comes after that is nothing to it. */
+export class Collector {
+  readonly #options: CollectorOptions
+  #chunks: Buffer[] = []
+  #bytes = 0
+  #isSettled = false
+
+  constructor(options: CollectorOptions) {
+    this.#options = options
+  }
+
+  /** The length that was announced: false = refused, with nothing read. */
+  expect(bytes: number): boolean {
+    if (bytes <= this.#options.bytesMax) return true
+    this.#fail(tooLarge(this.#options.bytesMax))
+    return false
+  }
+
+  take(chunk: Buffer): void {
+    if (this.#isSettled) return
+    const { bytesMax, store } = this.#options
+    this.#bytes += chunk.length
+    store.bytes += chunk.length
+    this.#chunks.push(chunk)
+    if (this.#bytes > bytesMax) this.#fail(tooLarge(bytesMax))
+    else if (store.bytes > store.bytesMax) this.#fail(new Refusal('capacity/full', undefined, 2))
+  }
+
+  end(): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    const chunks = this.#chunks
+    this.#options.resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+  }
+
+  leave(): void {
+    this.#fail(new ClientLeft())
+  }
+
+  #fail(error: Error): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    this.#chunks = []
+    this.#options.store.bytes -= this.#bytes
+    this.#options.stop()
+    this.#options.reject(error)
+  }
 }
 
 const tooLarge = (bytesMax: number) =>

@@ -1,10 +1,13 @@
 // One model call from its booking to its settlement: watches the relay, reads the answer beside it, and books the end.
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Logger } from '#kernel/log.ts'
 import type { CallUsage } from './api.ts'
 import type { Caller } from './caller.ts'
+import type { ProxyConfig } from './config.ts'
+import type { RawHeaders, Reply } from './exchange.ts'
+import { findHeader } from './headers.ts'
 import type { Ledger } from './ledger.ts'
 import { type Begun, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
+import { type ToldReply, withAnswerHeaders } from './observe/answer-headers.ts'
 import type { Arrival, CallEnding, CallWatch } from './observe/call-watch.ts'
 import type { Observer } from './observe/observer.ts'
 import type { Prices } from './prices.ts'
@@ -24,10 +27,12 @@ export type CallOptions = {
   body: Buffer
   /** What tells sessions of one API key apart; null = nothing does. */
   session: string | null
-  response: ServerResponse
+  reply: Reply
   state: SandboxState | undefined
   arrival: Arrival
-  traceparent: string | undefined
+  /** As the client sent them. */
+  headers: RawHeaders
+  answerHeaders: ProxyConfig['answerHeaders']
   /** Called when all is booked. */
   onSettled: () => void
 }
@@ -54,6 +59,7 @@ export class ModelCall implements Watcher {
   readonly #options: CallOptions
   readonly #deps: CallDeps
   readonly #watch: CallWatch
+  readonly #told: ToldReply
   #reader: AnswerReader | undefined
   #status: number | null = null
   #retryAfterS: number | null = null
@@ -64,21 +70,31 @@ export class ModelCall implements Watcher {
     this.#options = options
     this.#deps = deps
     this.#watch = deps.observer.began(options.begun, options)
+    const { reply, answerHeaders, begun } = options
+    this.#told = withAnswerHeaders(reply, answerHeaders, () => ({
+      call: begun.facts.id,
+      overheadMs: this.#watch.overheadMs(),
+    }))
+  }
+
+  /** Where its answer goes. */
+  get reply(): Reply {
+    return this.#told.reply
   }
 
   sent(): void {
     this.#watch.sent()
   }
 
-  head(status: number, headers: IncomingHttpHeaders): void {
+  head(status: number, headers: RawHeaders): void {
     const { begun } = this.#options
     this.#status = status
-    this.#watch.head(headers['content-type'])
+    this.#watch.head(findHeader(headers, 'content-type'))
     this.#retryAfterS = toRetryAfterS(headers, this.#deps.now())
     this.#reader = new AnswerReader({
       wire: begun.facts.wire,
-      contentType: headers['content-type'],
-      contentEncoding: headers['content-encoding'],
+      contentType: findHeader(headers, 'content-type'),
+      contentEncoding: findHeader(headers, 'content-encoding'),
       onRead: (answer) => this.#settle(answer),
     })
   }
@@ -91,7 +107,7 @@ export class ModelCall implements Watcher {
   }
 
   end(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {
-    const { response, begun } = this.#options
+    const { begun } = this.#options
     this.#watch.lastByte()
     this.#outcome = outcome
     this.#error =
@@ -102,7 +118,7 @@ export class ModelCall implements Watcher {
         'an upstream failed',
       )
     if (refusal) {
-      this.#status = sendRefusal(response, refusal, begun.facts.wire)
+      this.#status = sendRefusal(this.reply, refusal, begun.facts.wire)
       this.#deps.observer.refused(refusal.code)
     }
     if (this.#reader) this.#reader.end()
@@ -130,6 +146,7 @@ export class ModelCall implements Watcher {
       retryAfterS: this.#retryAfterS,
     })
     ledger.end(facts.id, line)
+    this.#told.settled(costNanoUsd)
     if (state) {
       state.nanoUsd += costNanoUsd ?? 0
       state.tokens += usage.inputTokens + usage.outputTokens
@@ -179,8 +196,8 @@ export function planUsage(
 }
 
 /** Seconds, or a date (RFC 9110 section 10.2.3). */
-function toRetryAfterS(headers: IncomingHttpHeaders, now: Date): number | null {
-  const value = headers['retry-after']
+function toRetryAfterS(headers: RawHeaders, now: Date): number | null {
+  const value = findHeader(headers, 'retry-after')
   if (value === undefined) return null
   const seconds = /^\d{1,9}$/.test(value)
     ? Number(value)

@@ -67,6 +67,7 @@ describe('the list of calls', () => {
         usage: { inputTokens: 10, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 3 },
         ...{ costNanoUsd: 10 * 5_000 + 3 * 25_000, isPriced: true },
         ...{ stopReason: 'end_turn', toolCalls: 0, beganAt: '', endedAt: '', firstByteMs: 0 },
+        timing: null,
         error: null,
       },
     )

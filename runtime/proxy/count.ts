@@ -1,19 +1,19 @@
 // A question of how many tokens something has: it costs nothing and says nothing, so it is no call in the ledger, no turn
 // of a conversation, and never the last word of a sandbox.
-import type { ServerResponse } from 'node:http'
 import type { Logger } from '#kernel/log.ts'
 import type { Wire } from './api.ts'
+import type { Reply } from './exchange.ts'
 import { sendRefusal } from './refusal.ts'
 import type { Watcher } from './relay.ts'
 
-type Options = { response: ServerResponse; wire: Wire; log: Logger; onSettled: () => void }
+type Options = { reply: Reply; wire: Wire; log: Logger; onSettled: () => void }
 
-export const watchCount = ({ response, wire, log, onSettled }: Options): Watcher => ({
+export const watchCount = ({ reply, wire, log, onSettled }: Options): Watcher => ({
   head: () => {},
   data: () => {},
   end(_outcome, error, refusal) {
     if (error) log.warn({ error }, 'an upstream failed')
-    if (refusal) sendRefusal(response, refusal, wire)
+    if (refusal) sendRefusal(reply, refusal, wire)
     onSettled()
   },
 })

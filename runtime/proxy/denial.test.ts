@@ -355,7 +355,7 @@ describe('a denial', () => {
       'upstream/timeout': 504,
       'version/refused': 505,
       'call/absent': 404,
-  'provider/absent': 404,
+      'provider/absent': 404,
       'provider/address': 400,
       'provider/exists': 409,
       'provider/invalid': 400,

@@ -1,14 +1,13 @@
 // Every request on the model routes: framing → route → who. What it may do then is intake.ts.
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Logger } from '#kernel/log.ts'
 import type { Wire } from './api.ts'
 import { ClientLeft } from './body.ts'
 import type { Identify } from './caller.ts'
 import { readCredential } from './credential.ts'
+import type { Exchange } from './exchange.ts'
 import { assertGeminiQuery, assertNoCredential, readGeminiCall } from './gemini-route.ts'
-import { assertFraming } from './headers.ts'
+import { assertFraming, findHeader } from './headers.ts'
 import type { Intake } from './intake.ts'
-import { lineOf } from './line.ts'
 import { isModelsPath, readModels } from './models.ts'
 import type { Observer } from './observe/observer.ts'
 import type { Providers } from './providers.ts'
@@ -28,42 +27,39 @@ const wiresByPath: Readonly<Record<string, Wire>> = {
   '/v1/responses': 'responses',
 }
 
-export function createHandler(deps: HandlerDeps): RequestListener {
+export type Handle = (exchange: Exchange) => void
+
+export function createHandler(deps: HandlerDeps): Handle {
   const { identify, intake, providers } = deps
-  return (request, response) => {
-    const route = findRoute(request)
-    answer(request, response, route).catch((error: unknown) =>
-      refuse(deps, { request, response, wire: route.wire }, error),
-    )
+  return (exchange) => {
+    const route = findRoute(exchange)
+    answer(exchange, route).catch((error: unknown) => refuse(deps, exchange, route.wire, error))
   }
 
-  async function answer(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { path, wire, model, isCount }: Route,
-  ): Promise<void> {
-    assertFraming(request.rawHeaders, request.httpVersion)
-    const { method, headers, rawHeaders, socket } = request
-    if (headers.upgrade?.toLowerCase() === 'websocket') throw new Refusal('upgrade/refused')
-    if (method === 'HEAD' && path === '/') return void response.writeHead(200).end()
+  async function answer(exchange: Exchange, { path, wire, model, isCount }: Route): Promise<void> {
+    assertFraming(exchange)
+    const { method, target, headers, line, reply } = exchange
+    if (findHeader(headers, 'upgrade')?.toLowerCase() === 'websocket')
+      throw new Refusal('upgrade/refused')
+    if (method === 'HEAD' && path === '/') return reply.send(200, [], '')
     const isList = method === 'GET' && isModelsPath(path)
     if (!isList && !wire) throw new Refusal('route/absent', `${method} ${path.slice(0, 200)}`)
     const isGemini = wire === 'gemini'
-    if (isGemini) assertGeminiQuery(request.url!)
-    else if (isList) assertNoCredential(request.url!)
-    const found = identify(readCredential(rawHeaders, isGemini || isList), lineOf(socket))
+    if (isGemini) assertGeminiQuery(target)
+    else if (isList) assertNoCredential(target)
+    const found = identify(readCredential(headers, isGemini || isList), line)
     const caller = found instanceof Promise ? await found : found
-    if (wire) return intake.take({ request, response, wire, model, isCount, caller })
+    if (wire) return intake.take({ exchange, wire, model, isCount, caller })
     const read = JSON.stringify(readModels(path, caller, providers.all()))
-    response.writeHead(200, { 'content-type': 'application/json' }).end(read)
+    reply.send(200, ['content-type', 'application/json'], read)
   }
 }
 
 type Route = { path: string; wire: Wire | null; model: string | null; isCount: boolean }
 
 /** Never throws: what has no wire is refused later, in the shape that its asker knows. */
-function findRoute({ method, url }: IncomingMessage): Route {
-  const path = url!.split('?', 1)[0]!
+function findRoute({ method, target }: Exchange): Route {
+  const path = target.split('?', 1)[0]!
   const none = { path, wire: null, model: null, isCount: false }
   if (method !== 'POST') return none
   const wire = wiresByPath[path]
@@ -72,26 +68,27 @@ function findRoute({ method, url }: IncomingMessage): Route {
   return call ? { path, wire: 'gemini', ...call } : none
 }
 
-type Refused = { request: IncomingMessage; response: ServerResponse; wire: Wire | null }
-
 function refuse(
   { log, observer }: HandlerDeps,
-  { request, response, wire }: Refused,
+  exchange: Exchange,
+  wire: Wire | null,
   error: unknown,
 ): void {
+  const { reply, line: sandbox } = exchange
   if (error instanceof ClientLeft) return
   if (!(error instanceof Refusal)) log.error({ error }, 'a call failed in the proxy')
-  if (response.headersSent) return void response.destroy()
+  if (reply.isBegun) return void reply.reset()
   const refusal = error instanceof Refusal ? error : new Refusal('internal')
-  const status = sendRefusal(response, refusal, wire ?? guessWire(request))
+  const status = sendRefusal(reply, refusal, wire ?? guessWire(exchange))
   const { code, message: reason } = refusal
   observer.refused(code)
-  log.info({ code, status, reason, sandbox: lineOf(request.socket) }, 'refused')
+  log.info({ code, status, reason, sandbox }, 'refused')
 }
 
 /** Whose shape of an error an asker understands that named no wire. */
-function guessWire({ url, headers }: IncomingMessage): Wire | null {
-  if (headers['anthropic-version'] !== undefined) return 'messages'
-  const isGoogle = url!.startsWith('/v1beta/') || headers['x-goog-api-key'] !== undefined
+function guessWire({ target, headers }: Exchange): Wire | null {
+  if (findHeader(headers, 'anthropic-version') !== undefined) return 'messages'
+  const isGoogle =
+    target.startsWith('/v1beta/') || findHeader(headers, 'x-goog-api-key') !== undefined
   return isGoogle ? 'gemini' : null
 }

@@ -1,6 +1,7 @@
 // Which headers cross the proxy. Both ways: hop-by-hop ones (RFC 9110 section 7.6.1) and those that Connection names stay here.
 // Towards the upstream also: credentials, cookies, and who the client is.
 import type { Provider } from './api.ts'
+import type { Exchange, RawHeaders } from './exchange.ts'
 import { Refusal } from './refusal.ts'
 
 const hopByHop = [
@@ -38,8 +39,16 @@ const responseDrops = new Set([...hopByHop, 'set-cookie', 'set-cookie2'])
 
 const anthropicVersionDefault = '2023-06-01' // What the vendor takes a missing one to be in its own examples.
 
+/** The first value of a header, given in lower case. */
+export function findHeader(raw: RawHeaders, name: string): string | undefined {
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]!.length === name.length && raw[i]!.toLowerCase() === name) return raw[i + 1]
+  }
+  return undefined
+}
+
 /** Header pairs for the upstream: the client's, less what stays here, and the vaulted ones. */
-export function toUpstreamHeaders(raw: readonly string[], vaulted: readonly string[]): string[] {
+export function toUpstreamHeaders(raw: RawHeaders, vaulted: readonly string[]): string[] {
   const named = namedByConnection(raw)
   const headers = [...vaulted]
   for (let i = 0; i < raw.length; i += 2) {
@@ -62,7 +71,7 @@ export function toClientHeaders(raw: readonly (Buffer | string)[]): string[] {
   return headers
 }
 
-function namedByConnection(raw: readonly string[]): Set<string> | undefined {
+function namedByConnection(raw: RawHeaders): Set<string> | undefined {
   let named: Set<string> | undefined
   for (let i = 0; i < raw.length; i += 2) {
     if (raw[i]!.length !== 10 || raw[i]!.toLowerCase() !== 'connection') continue
@@ -89,8 +98,8 @@ export const withAnthropicVersion = (headers: string[]) =>
  * Refuses framing that another server could read in another way. The parser itself refuses both lengths at once, and bare CR or LF.
  * Guarded by security.test.ts: smuggling.
  */
-export function assertFraming(raw: readonly string[], httpVersion: string): void {
-  if (httpVersion !== '1.1') throw new Refusal('version/refused')
+export function assertFraming({ headers: raw, version }: Exchange): void {
+  if (version !== '1.1') throw new Refusal('version/refused')
   let hosts = 0
   for (let i = 0; i < raw.length; i += 2) {
     const length = raw[i]!.length

@@ -1,21 +1,20 @@
 // A model call's way in, once it is known who asks: how often → body → what may be → booked → sent.
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '#kernel/log.ts'
 import { planAdmission } from './admission.ts'
 import type { Wire } from './api.ts'
-import { type BodyStore, collectBody } from './body.ts'
+import { assertPlain, type BodyStore } from './body.ts'
 import { ModelCall } from './call.ts'
 import type { Caller } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
 import { watchCount } from './count.ts'
 import { refusalTable } from './errors.ts'
+import type { Exchange } from './exchange.ts'
 import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
 import type { Ledger } from './ledger.ts'
 import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
 import type { Arrival } from './observe/call-watch.ts'
 import type { Observer } from './observe/observer.ts'
-import { readTraceparent } from './observe/trace-context.ts'
 import { peek } from './peek.ts'
 import type { Prices } from './prices.ts'
 import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
@@ -37,8 +36,7 @@ export type IntakeDeps = {
   now: () => Date
 }
 export type Asked = {
-  request: IncomingMessage
-  response: ServerResponse
+  exchange: Exchange
   wire: Wire
   /** Where the path names it; else the body does. */
   model: string | null
@@ -67,7 +65,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   return {
     settled: crowd.settled,
     async take(asked) {
-      const { request, caller } = asked
+      const { exchange, caller } = asked
       const atMs = performance.now()
       const state = caller.sandbox ? sandboxes.get(caller.sandbox.sub) : undefined
       if (state) assertPace(state, now().getTime(), config.breaker)
@@ -78,7 +76,8 @@ export function createIntake(deps: IntakeDeps): Intake {
         leave()
       }
       try {
-        const body = await collectBody(request, config.bodyBytesMax, store)
+        assertPlain(exchange.headers)
+        const body = await exchange.readBody(config.bodyBytesMax, store)
         bytes = body.length
         const arrival = { atMs, bodyMs: performance.now() - atMs }
         const forward = asked.isCount ? sendCount : send
@@ -92,36 +91,38 @@ export function createIntake(deps: IntakeDeps): Intake {
 }
 
 function send(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { request, response, wire, caller } = asked
+  const { exchange, wire, caller } = asked
+  const { headers: raw, reply, target } = exchange
   const { body } = held
   const { model } = peek(body, asked.model)
   const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now() }
   const provider = admit(deps, known, held.state)
   const { kind, vaulted } = provider
-  const headers = toUpstreamHeaders(request.rawHeaders, vaulted)
+  const headers = toUpstreamHeaders(raw, vaulted)
   const sent = kind === 'anthropic' ? withAnthropicVersion(headers) : headers
-  const session = readSession(request.headers)
+  const session = readSession(raw)
   const facts = toFacts({ ...known, provider: provider.name }, kind === 'rehearsal')
   const begun = toBegun(facts, kind, body.length)
   deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
-  const traceparent = readTraceparent(request.headers)
-  const parts = { begun, caller, provider, session, response, traceparent }
+  const { answerHeaders, idleMs } = deps.config
+  const parts = { begun, caller, provider, session, reply, headers: raw, answerHeaders }
   const call = new ModelCall({ ...parts, ...held }, deps)
-  const relay = new Relay(response, call, deps.config.idleMs)
-  const path = provider.prefix + request.url!
+  const relay = new Relay(call.reply, call, idleMs)
+  const path = provider.prefix + target
   provider.pool.dispatch({ method: 'POST', path, headers: sent, body }, relay)
 }
 
 function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { request, response, wire, caller } = asked
+  const { exchange, wire, caller } = asked
   const { providers, prices, config, log } = deps
+  const { headers: raw, reply, target } = exchange
   const { model } = peek(held.body, asked.model)
   const spent = held.state
   const provider = planAdmission({ caller, wire, model, spent }, providers.all(), prices)
-  const watcher = watchCount({ response, wire, log, onSettled: held.onSettled })
-  const headers = toUpstreamHeaders(request.rawHeaders, provider.vaulted)
-  const path = provider.prefix + request.url!
-  const relay = new Relay(response, watcher, config.idleMs)
+  const watcher = watchCount({ reply, wire, log, onSettled: held.onSettled })
+  const headers = toUpstreamHeaders(raw, provider.vaulted)
+  const path = provider.prefix + target
+  const relay = new Relay(reply, watcher, config.idleMs)
   provider.pool.dispatch({ method: 'POST', path, headers, body: held.body }, relay)
 }
 

@@ -1,7 +1,9 @@
 // The two doors for model calls, one HTTP server behind both: the public port, and the line socket for sandboxes.
-import { createServer, type RequestListener } from 'node:http'
+import { createServer } from 'node:http'
 import { listenOn } from '#kernel/http.ts'
 import type { ProxyConfig } from './config.ts'
+import type { Handle } from './handler.ts'
+import { GeneralExchange } from './lane/general.ts'
 import { listenLines } from './line.ts'
 
 const headerBytesMax = 64 * 1024 // Codex sends its workspace's paths and more in one header.
@@ -12,7 +14,7 @@ const keepAliveMs = 75_000 // Longer than clients keep theirs, so that they end 
 /** The public URL. Disposing lets calls end for a while, then cuts them; what they cost is booked either way. */
 export async function listenModels(
   config: ProxyConfig,
-  handle: RequestListener,
+  handle: Handle,
   settled: () => Promise<void>,
 ): Promise<AsyncDisposable & { url: URL }> {
   await using starting = new AsyncDisposableStack()
@@ -22,7 +24,9 @@ export async function listenModels(
     headersTimeout: headersMs,
     requestTimeout: requestMs,
   }
-  const server = createServer({ ...limits, keepAliveTimeout: keepAliveMs }, handle)
+  const server = createServer({ ...limits, keepAliveTimeout: keepAliveMs }, (request, response) =>
+    handle(new GeneralExchange(request, response)),
+  )
   server.maxConnections = config.connectionsMax
   const { url } = starting.use(await listenOn(server, config.port))
   starting.use(await listenLines(config.lineSocket, server, config.connectionsMax))

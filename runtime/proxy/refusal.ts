@@ -1,8 +1,8 @@
 // How a refusal reads on each wire. What each agent does with which status was found by trial: a denial that an
 // agent retries costs minutes, so statuses differ by wire and `x-should-retry: false` always goes along.
-import type { ServerResponse } from 'node:http'
 import type { Wire } from './api.ts'
 import { type RefusalCode, refusalTable } from './errors.ts'
+import type { Reply } from './exchange.ts'
 
 export class Refusal extends Error {
   override readonly name = 'Refusal'
@@ -24,23 +24,19 @@ export function toStatus(code: RefusalCode, wire: Wire | null): number {
   return wire === 'responses' ? 400 : wire === 'gemini' ? 403 : status
 }
 
-export function sendRefusal(response: ServerResponse, refusal: Refusal, wire: Wire | null): number {
+export function sendRefusal(reply: Reply, refusal: Refusal, wire: Wire | null): number {
   const status = toStatus(refusal.code, wire)
-  const body = JSON.stringify(shapes[wire ?? 'chat'](refusal, status))
-  response.statusCode = status
-  response.setHeader('content-type', 'application/json')
-  response.setHeader('content-length', Buffer.byteLength(body))
-  if (status < 500 && status !== 429) response.setHeader('x-should-retry', 'false')
-  if (refusal.retryAfterS !== null) response.setHeader('retry-after', refusal.retryAfterS)
-  if (status === 426) response.setHeader('upgrade', 'HTTP/1.1')
+  const headers = ['content-type', 'application/json']
+  if (status < 500 && status !== 429) headers.push('x-should-retry', 'false')
+  if (refusal.retryAfterS !== null) headers.push('retry-after', `${refusal.retryAfterS}`)
+  if (status === 426) headers.push('upgrade', 'HTTP/1.1', 'connection', 'upgrade, close')
   // What is left of the request's body is not read: the connection can't be used again.
-  if (closing.has(status))
-    response.setHeader('connection', status === 426 ? 'upgrade, close' : 'close')
-  response.end(body)
+  else if (closing.has(status)) headers.push('connection', 'close')
+  reply.send(status, headers, JSON.stringify(shapes[wire ?? 'chat'](refusal, status)))
   return status
 }
 
-const closing = new Set([413, 415, 426, 505])
+const closing = new Set([413, 415, 505])
 
 type Shape = (refusal: Refusal, status: number) => object
 

@@ -9,12 +9,11 @@
 // | stays                 | dies or is late before | unanswered: 502 or 504; it may have done the work          |
 // | stays                 | can't be reached       | unsent: 502 or 504; it provably did nothing                |
 // | reads nothing for long| -                      | client-left                                                |
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { AddressError } from '#kernel/address.ts'
+import type { RawHeaders, Reply } from './exchange.ts'
 import { toClientHeaders } from './headers.ts'
-import { lineOf } from './line.ts'
 import { Refusal } from './refusal.ts'
 
 export type Outcome = 'complete' | 'client-left' | 'cut' | 'unanswered' | 'unsent'
@@ -22,7 +21,7 @@ export type Outcome = 'complete' | 'client-left' | 'cut' | 'unanswered' | 'unsen
 export type Watcher = {
   /** An upstream gets the request now; again where that is a further try. */
   sent?(): void
-  head(status: number, headers: IncomingHttpHeaders): void
+  head(status: number, headers: RawHeaders): void
   data(chunk: Buffer): void
   /** Called once, last. `refusal` is what the client is to be told, where nothing was sent to it yet. */
   end(outcome: Outcome, error: Error | null, refusal: Refusal | null): void
@@ -31,7 +30,7 @@ export type Watcher = {
 const heldBytesMax = 64 * 1024 // As much as one read of a socket brings; more than that is no crowd of small chunks.
 
 export class Relay implements Dispatcher.DispatchHandler {
-  readonly #response: ServerResponse
+  readonly #reply: Reply
   readonly #watcher: Watcher
   readonly #stallMs: number
   #control: Dispatcher.DispatchController | undefined
@@ -44,13 +43,12 @@ export class Relay implements Dispatcher.DispatchHandler {
   #hasClientLeft = false
 
   /** @param stallMs How long a client may leave bytes unread. */
-  constructor(response: ServerResponse, watcher: Watcher, stallMs: number) {
-    this.#response = response
+  constructor(reply: Reply, watcher: Watcher, stallMs: number) {
+    this.#reply = reply
     this.#watcher = watcher
     this.#stallMs = stallMs
-    response.on('error', () => {}) // A client's reset; 'close' follows, and is what counts.
-    response.on('close', () => this.#closed())
-    response.on('drain', () => this.#drained())
+    reply.onClose = () => this.#closed()
+    reply.onDrain = () => this.#drained()
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -65,12 +63,12 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
-    headers: IncomingHttpHeaders,
+    _headers: IncomingHttpHeaders,
   ): void {
     if (status < 200) return // Early hints and the like are between the upstream and us.
     this.#isAnswered = true
-    const raw = controller.rawHeaders as (Buffer | string)[]
-    this.#response.writeHead(status, toClientHeaders(raw))
+    const headers = toClientHeaders(controller.rawHeaders as (Buffer | string)[])
+    this.#reply.begin(status, headers, 'own')
     this.#watcher.head(status, headers)
   }
 
@@ -84,7 +82,8 @@ export class Relay implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     clearTimeout(this.#stall)
     const last = this.#takeHeld()
-    this.#response.end(last)
+    if (last) this.#reply.write(last, last)
+    this.#reply.end()
     if (last) this.#watcher.data(last)
     this.#finish('complete', null, null)
   }
@@ -94,7 +93,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     clearTimeout(this.#stall)
     if (this.#hasClientLeft) this.#finish('client-left', null, null)
     else if (this.#isAnswered) {
-      reset(this.#response)
+      this.#reply.reset()
       this.#finish('cut', error, null)
     } else this.#finish(this.#isStarted ? 'unanswered' : 'unsent', error, toRefusal(error))
   }
@@ -102,7 +101,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #flush(): void {
     const bytes = this.#takeHeld()
     if (!bytes) return
-    if (!this.#hasClientLeft && !this.#response.write(bytes)) this.#pause()
+    if (!this.#hasClientLeft && !this.#reply.write(bytes, bytes)) this.#pause()
     this.#watcher.data(bytes)
   }
 
@@ -122,14 +121,19 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   #closed(): void {
     clearTimeout(this.#stall)
-    if (this.#response.writableFinished || this.#isEnded) return
     this.#hasClientLeft = true
     this.#control?.abort(new Error('the client left'))
   }
 
+  /** The client reads nothing: it is taken for gone. */
+  #abandon(): void {
+    this.#reply.reset()
+    this.#closed()
+  }
+
   #pause(): void {
     this.#control?.pause()
-    this.#stall ??= setTimeout(() => this.#response.destroy(), this.#stallMs)
+    this.#stall ??= setTimeout(() => this.#abandon(), this.#stallMs)
   }
 
   #drained(): void {
@@ -137,13 +141,6 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#stall = undefined
     this.#control?.resume()
   }
-}
-
-/** A clean end would be taken for a whole answer. Over TCP a reset says it; over a line the missing last chunk does. */
-function reset(response: ServerResponse): void {
-  const { socket } = response
-  if (socket instanceof Socket && lineOf(socket) === undefined) socket.resetAndDestroy()
-  else response.destroy()
 }
 
 const timeoutCodes = ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']

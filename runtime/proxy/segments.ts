@@ -10,15 +10,15 @@ import {
   readdirSync,
   statSync,
   unlinkSync,
-  writeSync,
+  writevSync,
 } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export type Position = { segment: number; offset: number }
 export type Segments = Disposable & {
-  /** Throws when the disk refuses; the file is then as it was before. */
-  append(line: string): void
+  /** Whole lines, without the last one's end; in pieces where joining them would cost. Throws when the disk refuses; the file is then as it was before. */
+  append(lines: string | readonly Buffer[]): void
   /** Whole lines from a position on, up to about `bytesMax` of them; empty at the end. */
   read(from: Position, bytesMax: number): Promise<{ lines: string[]; next: Position }>
   /** Deletes the segments before this one. */
@@ -64,12 +64,12 @@ export function openSegments(options: SegmentOptions): Segments {
     sizes.set(current, 0)
   }
 
-  function append(line: string): void {
+  function append(lines: string | readonly Buffer[]): void {
     if (size >= segmentBytesMax) openNext()
-    const bytes = Buffer.from(`${line}\n`)
-    writeWhole(fd, bytes, size)
-    size += bytes.length
-    total += bytes.length
+    const pieces = typeof lines === 'string' ? [Buffer.from(`${lines}\n`)] : [...lines, lineEnd]
+    const bytes = writeWhole(fd, pieces, size)
+    size += bytes
+    total += bytes
     sizes.set(current, size)
     sync.want(fd)
   }
@@ -120,13 +120,30 @@ function findSegments(folder: string, name: string): Map<number, number> {
   return new Map(found)
 }
 
+const lineEnd = Buffer.from('\n')
+const piecesMax = 1_000 // Of one call of the system (IOV_MAX is 1,024).
+
 /** A write may take a part and then fail, on a full disk: then what it took is cut off again. */
-function writeWhole(fd: number, bytes: Buffer, size: number): void {
+function writeWhole(fd: number, pieces: readonly Buffer[], size: number): number {
   try {
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
+    let bytes = 0
+    for (let at = 0; at < pieces.length; at += piecesMax) {
+      bytes += writePieces(fd, pieces.slice(at, at + piecesMax))
+    }
+    return bytes
   } catch (error) {
     ftruncateSync(fd, size)
     throw error
+  }
+}
+
+function writePieces(fd: number, pieces: readonly Buffer[]): number {
+  const wanted = pieces.reduce((sum, { length }) => sum + length, 0)
+  let left = wanted
+  for (let rest: readonly Buffer[] = pieces; ; ) {
+    left -= writevSync(fd, rest)
+    if (left === 0) return wanted
+    rest = [Buffer.concat(pieces).subarray(wanted - left)] // A short write is rare: joined then.
   }
 }
 

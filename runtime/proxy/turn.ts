@@ -1,5 +1,7 @@
 import type { NewTurn } from '../threads/api.ts'
 import type { Caller } from './caller.ts'
+import type { RawHeaders } from './exchange.ts'
+import { findHeader } from './headers.ts'
 import { type Facts, toStored } from './ledger-line.ts'
 import type { Answer } from './wires/answer.ts'
 
@@ -43,10 +45,10 @@ export function toTurn({ facts, caller, session, answer }: Parts): TurnHead {
 const sessionHeaders = ['x-claude-code-session-id', 'session-id', 'x-session-id']
 const sessionCharsMax = 200
 
-export function readSession(headers: NodeJS.Dict<string | string[]>): string | null {
+export function readSession(headers: RawHeaders): string | null {
   for (const name of sessionHeaders) {
-    const value = headers[name]
-    if (typeof value === 'string' && value !== '') return value.slice(0, sessionCharsMax)
+    const value = findHeader(headers, name)
+    if (value) return value.slice(0, sessionCharsMax)
   }
   return null
 }

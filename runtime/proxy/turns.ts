@@ -38,7 +38,7 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   const dropped = { turns: 0, bytes: 0 }
   const second = { beganMs: 0, bytes: 0 }
   let failures = 0
-  let waiting: string[] = []
+  let waiting: Buffer[] = []
 
   const send = async (lines: readonly string[], signal: AbortSignal): Promise<void> => {
     const json = { turns: lines.flatMap(toTurn) }
@@ -107,14 +107,15 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   }
 
   const write = () => {
-    const lines = waiting
+    const pieces = waiting
     waiting = []
     try {
-      if (lines.length > 0) segments.append(lines.join('\n'))
+      if (pieces.length > 0) segments.append(pieces)
       if (segments.bytes() > config.backlogBytesMax) dropOldest()
     } catch (error) {
-      dropped.turns += lines.length
-      log.warn({ error, turns: lines.length }, 'conversations are not kept')
+      const turns = pieces.length / piecesPerTurn
+      dropped.turns += turns
+      log.warn({ error, turns }, 'conversations are not kept')
     }
   }
 
@@ -123,21 +124,30 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   const started = starting.move()
   return {
     hand(turn, request) {
-      const line = toLine(turn, request)
-      if (line.length > config.turnBytesMax) {
+      const head = Buffer.from(`${waiting.length === 0 ? '' : '\n'}${JSON.stringify(turn)}\t`)
+      const bytes = head.length + request.length
+      if (bytes > config.turnBytesMax) {
         dropped.turns += 1
-        log.warn({ call: turn.call, bytes: line.length }, 'a conversation is too large to be kept')
-      } else if (waiting.push(line) === 1) setTimeout(write, handMs)
+        log.warn({ call: turn.call, bytes }, 'a conversation is too large to be kept')
+      } else if (waiting.push(head, toOneLine(request)) === piecesPerTurn) setTimeout(write, handMs)
     },
     dropped: () => ({ ...dropped }),
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }
 
+const piecesPerTurn = 2 // What is said of it, and the request.
+const [newline, blank] = [0x0a, 0x20]
+
 // The body stands as it came, for escaping JSON inside JSON costs more than all else here. A line break in it is
 // space between two tokens (inside a string it would be no JSON), so a blank means the same and keeps the line whole.
-const toLine = (head: TurnHead, request: Buffer) =>
-  `${JSON.stringify(head)}\t${request.toString().replaceAll('\n', ' ')}`
+function toOneLine(request: Buffer): Buffer {
+  let at = request.indexOf(newline)
+  if (at < 0) return request
+  const line = Buffer.from(request)
+  for (; at >= 0; at = line.indexOf(newline, at + 1)) line[at] = blank
+  return line
+}
 
 /** None of a line that was torn when it was written. */
 function toTurn(line: string): NewTurn[] {

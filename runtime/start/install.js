@@ -4,9 +4,9 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findNpm } from './find-npm.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const stamp = join(root, 'node_modules/.treadle.json')
@@ -56,7 +56,9 @@ async function run(node, args, what) {
   const seconds = () => `${Math.round((Date.now() - startedAt) / 1_000)} s`
   say(`Installing ${what} ...`)
   const ticking = setInterval(() => say(`  still installing ${what} (${seconds()})`), 10_000)
-  const child = spawn(node, [npm(), ...args, ...flags], { cwd: root, stdio: ['ignore', 2, 2] })
+  const { npm_execpath: npmExecPath, PATH: path } = process.env
+  const npm = findNpm({ npmExecPath, nodePath: process.execPath, path })
+  const child = spawn(node, [npm, ...args, ...flags], { cwd: root, stdio: ['ignore', 2, 2] })
   const code = await new Promise((resolve) => child.once('error', resolve).once('exit', resolve))
   clearInterval(ticking)
   if (code !== 0)
@@ -75,14 +77,6 @@ function assertNodeRuns(node) {
       : `Node 26 does not run here: ${stderr}`,
   )
   process.exit(1)
-}
-
-function npm() {
-  const { npm_execpath: given } = process.env
-  if (given && /npm-cli\.js$/.test(given)) return given
-  return createRequire(join(process.execPath, '../../lib/node_modules/npm/package.json')).resolve(
-    'npm/bin/npm-cli.js',
-  )
 }
 
 function say(text) {

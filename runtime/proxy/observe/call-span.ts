@@ -3,7 +3,7 @@
 import { toOperation, toProviderName } from './call-series.ts'
 import type { CallEnding, CallWatch } from './call-watch.ts'
 import type { Span } from './otlp.ts'
-import { createSpanId, createTraceId, isInSample, parseTraceparent } from './trace-context.ts'
+import { createSpanId, createTraceId, isInSample, readTraceparent } from './trace-context.ts'
 
 const plainStop = /^[\w-]{1,40}$/ // An upstream's word for why it stopped, where it is one.
 
@@ -12,7 +12,7 @@ const plainStop = /^[\w-]{1,40}$/ // An upstream's word for why it stopped, wher
  * wants all of it.
  */
 export function toSpan(watch: CallWatch, ending: CallEnding, sampleRatio: number): Span | null {
-  const parent = parseTraceparent(watch.traceparent)
+  const parent = readTraceparent(watch.headers)
   const traceId = parent?.traceId ?? createTraceId()
   const isSampled = parent ? parent.isSampled : isInSample(traceId, sampleRatio)
   if (!isSampled) return null

@@ -1,5 +1,6 @@
 // What one call is seen to do, and when: by the monotonic clock, so that a clock that jumps spoils no figure.
 import type { CallUsage } from '../api.ts'
+import type { RawHeaders } from '../exchange.ts'
 import type { Begun } from '../ledger-line.ts'
 import type { Outcome } from '../relay.ts'
 
@@ -33,8 +34,7 @@ type Heard = { ended(watch: CallWatch, ending: CallEnding): void }
 export class CallWatch {
   readonly begun: Begun
   readonly arrival: Arrival
-  /** The client's `traceparent`, where it gave one. */
-  readonly traceparent: string | undefined
+  readonly headers: RawHeaders
   readonly bookedAtMs = performance.now()
   sentAtMs: number | null = null
   headAtMs: number | null = null
@@ -45,10 +45,10 @@ export class CallWatch {
   retries = 0
   readonly #heard: Heard
 
-  constructor(begun: Begun, { arrival, traceparent }: Asked, heard: Heard) {
+  constructor(begun: Begun, { arrival, headers }: Asked, heard: Heard) {
     this.begun = begun
     this.arrival = arrival
-    this.traceparent = traceparent
+    this.headers = headers
     this.#heard = heard
   }
 
@@ -94,4 +94,5 @@ export class CallWatch {
   }
 }
 
-type Asked = { arrival: Arrival; traceparent: string | undefined }
+/** What a request came with. */
+export type Asked = { arrival: Arrival; headers: RawHeaders }

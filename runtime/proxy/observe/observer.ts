@@ -5,14 +5,14 @@ import type { ProxyConfig } from '../config.ts'
 import type { RefusalCode } from '../errors.ts'
 import type { Begun } from '../ledger-line.ts'
 import { toSpan } from './call-span.ts'
-import { type Arrival, CallWatch } from './call-watch.ts'
+import { type Asked, type CallEnding, CallWatch } from './call-watch.ts'
 import { createLiveTable, type LiveTable } from './live-calls.ts'
 import { createMetrics, type Gauge, type Metrics } from './metrics.ts'
 import { startSpans } from './spans.ts'
 
 export type Observer = AsyncDisposable & {
   /** A call is booked, and about to be sent. Its end must be told to what this answers. */
-  began(begun: Begun, asked: { arrival: Arrival; traceparent: string | undefined }): CallWatch
+  began(begun: Begun, asked: Asked): CallWatch
   /** A request that this proxy refused itself. */
   refused(code: RefusalCode): void
   addGauge(gauge: Gauge): void
@@ -27,7 +27,7 @@ export function startObserver({ config: { otel }, log }: Options): Observer {
   const table = createLiveTable()
   const spans = otel === null ? null : startSpans({ config: otel, log })
   const heard = {
-    ended(watch: CallWatch, ending: Parameters<CallWatch['ended']>[0]) {
+    ended(watch: CallWatch, ending: CallEnding) {
       table.remove(watch)
       metrics.ended(watch, ending)
       const span = spans && otel && toSpan(watch, ending, otel.sampleRatio)

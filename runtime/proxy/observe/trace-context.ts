@@ -1,5 +1,6 @@
 // W3C Trace Context, level 1: https://www.w3.org/TR/trace-context/#traceparent-header
 import { randomBytes } from 'node:crypto'
+import type { RawHeaders } from '../exchange.ts'
 
 export type TraceContext = { traceId: string; spanId: string; isSampled: boolean }
 
@@ -16,10 +17,13 @@ export function parseTraceparent(text: string | undefined): TraceContext | null 
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 }
 }
 
-/** Undefined where there is none; two of them Node joins by a comma, and that is no valid one. */
-export function readTraceparent(headers: NodeJS.Dict<string | string[]>): string | undefined {
-  const { traceparent } = headers
-  return typeof traceparent === 'string' ? traceparent : undefined
+/** Two of them say nothing. */
+export function readTraceparent(headers: RawHeaders): TraceContext | null {
+  const isIt = (name: string, index: number) => index % 2 === 0 && /^traceparent$/i.test(name)
+  const first = headers.findIndex(isIt)
+  return first < 0 || headers.findLastIndex(isIt) !== first
+    ? null
+    : parseTraceparent(headers[first + 1])
 }
 
 export const createTraceId = () => randomBytes(16).toString('hex')

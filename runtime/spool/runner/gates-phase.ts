@@ -13,6 +13,7 @@ import { isRefusal, type SandboxClient, withSandbox } from './sandbox.ts'
 
 type GateSpec = z.infer<typeof Gate>
 
+const timerMsMax = 2 ** 31 - 1 // A timer of Node's holds no more.
 const gateMsMax = 86_400_000 // No command of a sandbox may take longer.
 const outputCharsMax = 8 * 1024 // The end of what a gate printed: where test runners sum up.
 
@@ -20,13 +21,17 @@ const outputCharsMax = 8 * 1024 // The end of what a gate printed: where test ru
 export async function runGates(run: Run, pass: PassRow): Promise<GateResult[]> {
   const { held, loop } = run
   const untilMs = Math.max(1, loop.spec.caps.time - elapsedMs(run))
-  const until = AbortSignal.any([
-    held.cancelled,
-    AbortSignal.timeout(Math.min(untilMs, 2 ** 31 - 1)),
-  ])
-  return withSandbox(toNewSandbox(run, pass), clientDeps(run), (sandbox) =>
-    runIn(run, sandbox, pass, until),
-  )
+  const late = new AbortController()
+  // Not AbortSignal.timeout: that one outlives the gates, for hours.
+  const deadline = setTimeout(() => late.abort(), Math.min(untilMs, timerMsMax))
+  const until = AbortSignal.any([held.cancelled, late.signal])
+  try {
+    return await withSandbox(toNewSandbox(run, pass), clientDeps(run), (sandbox) =>
+      runIn(run, sandbox, pass, until),
+    )
+  } finally {
+    clearTimeout(deadline)
+  }
 }
 
 const toNewSandbox = ({ loop }: Run, { pass, attempt }: PassRow): NewSandbox => ({
