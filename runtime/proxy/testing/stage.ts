@@ -205,8 +205,10 @@ export async function startStage({
       if (response.status !== 200) throw new Error(await response.text())
       return (await response.json()) as SandboxRecord
     },
-    async restart() {
+    /** `meanwhile` runs while it is down. */
+    async restart(meanwhile: () => void = () => {}) {
       await role[Symbol.asyncDispose]()
+      meanwhile()
       role = await startProxy(config, deps)
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
