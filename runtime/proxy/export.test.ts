@@ -144,14 +144,13 @@ describe('the export', () => {
     hook.state.status = 500
     for (let n = 0; n < 12; n += 1) {
       await call(10) // In all twice what the ledger may hold: it would refuse them if the export counted.
-      await booked()
+      await until(() => written().length === 22 + n * 10)
     }
     await until(async () => {
       const text = await (await stage.admin('GET', '/api/metrics')).text()
       const skipped = /export_skipped_bytes_total\{to="webhook"\} (\d+)/.exec(text)?.[1]
       return Number(skipped) > 20_000
     })
-    assert.equal(written().length, 132, 'the files are not behind')
     const kept = readdirSync(stage.deps.folder).filter((name) => name.startsWith('calls-'))
     assert.ok(kept.length <= 7, `${kept.length} segments of 4 KiB are kept`)
   })
