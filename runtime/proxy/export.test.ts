@@ -142,7 +142,7 @@ describe('the export', () => {
 
   test('leaves out the oldest when an address is wrong for long, and holds up no call', async () => {
     hook.state.status = 500
-    for (let n = 0; n < 12; n += 1) {
+    for (let n = 0; n < 6; n += 1) {
       await call(10) // In all twice what the ledger may hold: it would refuse them if the export counted.
       await until(() => written().length === 22 + n * 10)
     }
