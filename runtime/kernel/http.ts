@@ -16,9 +16,13 @@ export async function listen(router: Router, port: number, log: Logger): Promise
   return listenOn(server, port)
 }
 
-/** Listens with a server of one's own making. */
-export async function listenOn(server: Server, port: number): Promise<Listening> {
-  server.listen(port, '127.0.0.1')
+/** Listens with a server of one's own making. @param reusePort Other processes may listen there as well. */
+export async function listenOn(
+  server: Server,
+  port: number,
+  reusePort = false,
+): Promise<Listening> {
+  server.listen({ port, host: '127.0.0.1', reusePort })
   await once(server, 'listening') // `once` rejects on 'error': a port in use is the caller's to explain.
   const { port: bound } = server.address() as AddressInfo
   const url = new URL(`http://127.0.0.1:${bound}`)

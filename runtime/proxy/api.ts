@@ -4,6 +4,13 @@ import { z } from 'zod'
 export const wires = ['messages', 'chat', 'responses', 'gemini'] as const
 export type Wire = (typeof wires)[number]
 
+/**
+ * What a call is for, beside its wire: generate an answer · count tokens, which costs nothing · sum a conversation up ·
+ * embed · read or end a stored response.
+ */
+export const operations = ['generate', 'count', 'compact', 'embed', 'stored'] as const
+export type Operation = (typeof operations)[number]
+
 /** Which vendor's wire and header a provider wants. */
 export const providerKinds = ['anthropic', 'openai', 'gemini'] as const
 export type ProviderKind = (typeof providerKinds)[number]

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Page } from '../spool/api.ts'
 import type { Call, CallTiming } from './api.ts'
 import { fault } from './errors.ts'
-import type { Ledger } from './ledger.ts'
+import type { Books } from './ledger.ts'
 import { flush, toUsage } from './record.ts'
 import { type CallRow, findCall, listCalls } from './sql/calls.ts'
 
@@ -27,9 +27,9 @@ type CallsQuestion = z.infer<typeof CallsQuestion>
 export async function readCalls(
   org: string,
   question: CallsQuestion,
-  { db, ledger }: { db: DatabasePool; ledger: Ledger },
+  { db, books }: { db: DatabasePool; books: Books },
 ): Promise<Page<Call>> {
-  await flush(ledger)
+  await flush(books)
   const { limit, cursor, ...wanted } = question
   const rows = await db.any(listCalls({ org, ...wanted }, toPlace(cursor), limit + 1))
   const shown = rows.slice(0, limit)
@@ -40,9 +40,9 @@ export async function readCalls(
 export async function readCall(
   org: string,
   id: string,
-  { db, ledger }: { db: DatabasePool; ledger: Ledger },
+  { db, books }: { db: DatabasePool; books: Books },
 ): Promise<Call> {
-  await flush(ledger)
+  await flush(books)
   const row = await db.maybeOne(findCall(org, id))
   if (!row) throw fault('call/absent')
   return toCall(row)

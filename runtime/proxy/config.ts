@@ -46,6 +46,7 @@ export const answerHeaderNames = ['call', 'overhead', 'cost'] as const
 
 export const ProxyConfig = z.strictObject({
   port: z.int().min(0).max(65_535),
+  workers: z.int().min(1).max(64),
   lineSocket: z.string().min(1).max(107),
   masterKeyFile: z.string().min(1),
   rehearsal: z.strictObject({ url: z.url(), keyFile: z.string().min(1) }).nullable(),
@@ -83,5 +84,7 @@ export const ProxyConfig = z.strictObject({
   export: Export.nullable(),
 })
 export type ProxyConfig = Readonly<z.infer<typeof ProxyConfig>>
+/** Without a line socket no sandbox comes in: a worker has none. */
+export type GatewayConfig = Omit<ProxyConfig, 'lineSocket'> & { lineSocket: string | null }
 
 export const parseConfig = (input: unknown) => parse(ProxyConfig, input)

@@ -6,7 +6,7 @@ import type { Wire } from './api.ts'
 import { assertPlain, type BodyStore } from './body.ts'
 import { ModelCall } from './call.ts'
 import type { Caller } from './caller.ts'
-import type { ProxyConfig } from './config.ts'
+import type { GatewayConfig } from './config.ts'
 import { watchCount } from './count.ts'
 import { refusalTable } from './errors.ts'
 import type { Exchange } from './exchange.ts'
@@ -15,17 +15,17 @@ import type { Ledger } from './ledger.ts'
 import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
 import type { Arrival } from './observe/call-watch.ts'
 import type { Observer } from './observe/observer.ts'
-import { peek } from './peek.ts'
 import type { Prices } from './prices.ts'
 import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
 import { Refusal, toStatus } from './refusal.ts'
 import { Relay } from './relay.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
+import { scan } from './scan.ts'
 import { readSession } from './turn.ts'
 import type { Turns } from './turns.ts'
 
 export type IntakeDeps = {
-  config: ProxyConfig
+  config: GatewayConfig
   providers: Providers
   prices: Prices
   sandboxes: Sandboxes
@@ -94,7 +94,7 @@ function send(deps: IntakeDeps, asked: Asked, held: Held): void {
   const { exchange, wire, caller } = asked
   const { headers: raw, reply, target } = exchange
   const { body } = held
-  const { model } = peek(body, asked.model)
+  const { model } = scan(body, { wire, operation: 'generate', model: asked.model })
   const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now() }
   const provider = admit(deps, known, held.state)
   const { kind, vaulted } = provider
@@ -116,7 +116,7 @@ function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
   const { exchange, wire, caller } = asked
   const { providers, prices, config, log } = deps
   const { headers: raw, reply, target } = exchange
-  const { model } = peek(held.body, asked.model)
+  const { model } = scan(held.body, { wire, operation: 'count', model: asked.model })
   const spent = held.state
   const provider = planAdmission({ caller, wire, model, spent }, providers.all(), prices)
   const watcher = watchCount({ reply, wire, log, onSettled: held.onSettled })

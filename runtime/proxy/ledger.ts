@@ -19,17 +19,9 @@ import { Refusal } from './refusal.ts'
 import { openSegments, type Position, type Segments } from './segments.ts'
 import { findShipped, moveShipped, upsertCalls } from './sql/calls.ts'
 
-export type Ledger = AsyncDisposable & {
-  /** Books a call before it is sent. Throws `ledger/full` when that can't be done: then it must not be sent. */
-  begin(call: Begun): void
-  /** Books how a call ended, or that it was denied. Never throws: what the disk refuses waits in memory. */
-  end(id: string, line: string): void
+export type Books = {
   /** All that was booked until now is in PostgreSQL when this resolves. */
   flush(): Promise<void>
-  /** Bytes that wait for PostgreSQL, and what shares a segment with them. */
-  backlogBytes(): number
-  /** For whoever reads along, behind PostgreSQL. The segments that `needs` names are kept for it. */
-  follow(needs: () => number): Followed
 }
 
 /** What of the ledger is in PostgreSQL, to be read once more. */
@@ -41,6 +33,18 @@ export type Followed = {
   /** From a segment on, to the end. */
   bytesFrom(segment: number): number
 }
+
+export type Ledger = AsyncDisposable &
+  Books & {
+    /** Books a call before it is sent. Throws `ledger/full` when that can't be done: then it must not be sent. */
+    begin(call: Begun): void
+    /** Books how a call ended, or that it was denied. Never throws: what the disk refuses waits in memory. */
+    end(id: string, line: string): void
+    /** Bytes that wait for PostgreSQL, and what shares a segment with them. */
+    backlogBytes(): number
+    /** For whoever reads along, behind PostgreSQL. The segments that `needs` names are kept for it. */
+    follow(needs: () => number): Followed
+  }
 
 type Options = {
   folder: string

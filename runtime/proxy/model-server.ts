@@ -1,7 +1,7 @@
 // The two doors for model calls, one HTTP server behind both: the public port, and the line socket for sandboxes.
 import { createServer } from 'node:http'
 import { listenOn } from '#kernel/http.ts'
-import type { ProxyConfig } from './config.ts'
+import type { GatewayConfig } from './config.ts'
 import type { Handle } from './handler.ts'
 import { GeneralExchange } from './lane/general.ts'
 import { listenLines } from './line.ts'
@@ -13,7 +13,7 @@ const keepAliveMs = 75_000 // Longer than clients keep theirs, so that they end 
 
 /** The public URL. Disposing lets calls end for a while, then cuts them; what they cost is booked either way. */
 export async function listenModels(
-  config: ProxyConfig,
+  config: GatewayConfig,
   handle: Handle,
   settled: () => Promise<void>,
 ): Promise<AsyncDisposable & { url: URL }> {
@@ -28,8 +28,9 @@ export async function listenModels(
     handle(new GeneralExchange(request, response)),
   )
   server.maxConnections = config.connectionsMax
-  const { url } = starting.use(await listenOn(server, config.port))
-  starting.use(await listenLines(config.lineSocket, server, config.connectionsMax))
+  const { url } = starting.use(await listenOn(server, config.port, config.workers > 1))
+  if (config.lineSocket !== null)
+    starting.use(await listenLines(config.lineSocket, server, config.connectionsMax))
   const started = starting.move()
   return { url, [Symbol.asyncDispose]: () => started.disposeAsync() }
 }

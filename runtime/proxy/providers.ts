@@ -7,7 +7,7 @@ import type { Logger } from '#kernel/log.ts'
 import { Secret } from '#kernel/secret.ts'
 import type { Vault } from '#kernel/vault.ts'
 import { type Provider, type Wire, wires } from './api.ts'
-import type { ProxyConfig } from './config.ts'
+import type { GatewayConfig } from './config.ts'
 import { vaultedHeaders } from './headers.ts'
 import { listProviders, type ProviderRow } from './sql/providers.ts'
 
@@ -50,7 +50,13 @@ export const speaks = (kind: Provider['kind'], wire: Wire): boolean => spoken[ki
 /** The name a credential is sealed under: a row can't be passed off as another organisation's. */
 export const sealedName = (org: string, name: string) => `${org}/${name}`
 
-type Options = { config: ProxyConfig; db: DatabasePool; vault: Vault; log: Logger; now: () => Date }
+type Options = {
+  config: GatewayConfig
+  db: DatabasePool
+  vault: Vault
+  log: Logger
+  now: () => Date
+}
 
 export async function startProviders({ config, db, vault, log, now }: Options): Promise<Providers> {
   const rehearsal = config.rehearsal ? [openRehearsal(config.rehearsal, config, now())] : []
@@ -96,7 +102,7 @@ export async function startProviders({ config, db, vault, log, now }: Options): 
   }
 }
 
-function openProvider(row: ProviderRow, key: Secret, config: ProxyConfig): LiveProvider {
+function openProvider(row: ProviderRow, key: Secret, config: GatewayConfig): LiveProvider {
   const url = new URL(row.base_url)
   return {
     id: row.id,
@@ -115,8 +121,8 @@ function openProvider(row: ProviderRow, key: Secret, config: ProxyConfig): LiveP
 }
 
 function openRehearsal(
-  { url: text, keyFile }: NonNullable<ProxyConfig['rehearsal']>,
-  config: ProxyConfig,
+  { url: text, keyFile }: NonNullable<GatewayConfig['rehearsal']>,
+  config: GatewayConfig,
   now: Date,
 ): LiveProvider {
   const url = new URL(text)
@@ -138,7 +144,7 @@ function openRehearsal(
 }
 
 /** HTTP/1.1 alone: aborts over HTTP/2 leaked in this client (nodejs/undici#5566). No redirect is ever followed. */
-function openPool(url: URL, allowPrivate: boolean, config: ProxyConfig): Pool {
+function openPool(url: URL, allowPrivate: boolean, config: GatewayConfig): Pool {
   assertHost(url, allowPrivate)
   return new Pool(url.origin, {
     connections: config.inFlightMax, // Calls are bounded before they get here, so none queues inside.

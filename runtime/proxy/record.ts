@@ -1,7 +1,7 @@
 import type { DatabasePool } from 'slonik'
 import type { CallUsage, SandboxRecord } from './api.ts'
 import { fault } from './errors.ts'
-import type { Ledger } from './ledger.ts'
+import type { Books, Ledger } from './ledger.ts'
 import type { SandboxState } from './sandboxes.ts'
 import {
   findLastDenied,
@@ -44,8 +44,8 @@ export async function readLoopUsage(
 }
 
 /** So that what is read next has all that was booked until now. */
-export async function flush(ledger: Ledger): Promise<void> {
-  await ledger.flush().catch((cause: unknown) => {
+export async function flush(books: Books): Promise<void> {
+  await books.flush().catch((cause: unknown) => {
     throw fault('ledger/behind', { cause })
   })
 }

@@ -1,58 +1,37 @@
 import { listen } from '#kernel/http.ts'
-import { startRepeating } from '#kernel/repeat.ts'
 import type { Role, RoleDeps } from '#kernel/role.ts'
-import { createVault } from '#kernel/vault.ts'
-import { createIdentify } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
-import { createHandler } from './handler.ts'
-import { createIntake } from './intake.ts'
-import { createKeys } from './keys.ts'
-import { startLedger } from './ledger.ts'
-import { listenModels } from './model-server.ts'
-import { startExport } from './observe/export/start-export.ts'
-import { addGauges } from './observe/gauges.ts'
-import { startObserver } from './observe/observer.ts'
-import { createPrices } from './prices.ts'
-import { readMasterKey, startProviders } from './providers.ts'
+import { startGateway } from './gateway.ts'
+import { createObserveAll } from './observe/observed.ts'
 import { proxyRoutes } from './routes.ts'
-import { createSandboxes, sandboxesMax } from './sandboxes.ts'
-import { sumSpent } from './sql/calls.ts'
-import { startTurns } from './turns.ts'
-
-const spentMs = 2 * 86_400_000 // Longer than any sandbox's token lives.
+import { type Identity, noWorkers, startWorkers } from './workers.ts'
 
 /** `modelUrl` is the public port; `url` is for the front door and the other roles. */
 export type ProxyRole = Role & { modelUrl: URL }
 
-/** Wires the role. Disposed in reverse: no new calls, then those in flight are booked, then the files are closed. */
-export async function startProxy(config: ProxyConfig, deps: RoleDeps): Promise<ProxyRole> {
-  const { db, log, now, verify, peers, access, folder } = deps
+type Deps = RoleDeps & {
+  /** What further processes need to be this role; resolves once the other roles can be called. */
+  identity: () => Promise<Identity>
+}
+
+/** Wires the role. Disposed in reverse. */
+export async function startProxy(config: ProxyConfig, deps: Deps): Promise<ProxyRole> {
+  const { db, log, now, verify, access, folder, identity } = deps
   await using starting = new AsyncDisposableStack()
-  const vault = createVault(readMasterKey(config.masterKeyFile))
-  const prices = createPrices(config.prices, now)
-  const sandboxes = createSandboxes(config.breaker.callsMax)
-  const observer = starting.use(startObserver({ config, log }))
-  const ledger = starting.use(
-    await startLedger({ folder, config: config.ledger, db, log, now, prices }),
+  const gateway = starting.use(await startGateway(config, deps))
+  const { modelUrl } = gateway
+  const shared = { ...config, port: Number(modelUrl.port) }
+  const count = config.workers - 1
+  const workers = starting.use(
+    count === 0 ? noWorkers : startWorkers({ count, config: shared, identity, folder, log }),
   )
-  const since = new Date(now().getTime() - spentMs)
-  for (const { sandbox, tokens, nano_usd } of await db.any(sumSpent(since, sandboxesMax))) {
-    sandboxes.restore(sandbox, { tokens, nanoUsd: nano_usd })
-  }
-  const turns = starting.use(await startTurns({ folder, config: config.turns, peers, log }))
-  const providers = starting.use(await startProviders({ config, db, vault, log, now }))
-  starting.use(startRepeating(providers.refresh, config.providersPollMs, log))
-  const keys = createKeys(peers, now, config.keysStaleMsMax)
-  starting.use(startRepeating(keys.refresh, config.keysPollMs, log))
-  const identify = createIdentify(keys, verify, now)
-  addGauges(observer, { ledger, turns })
-  starting.use(startExport({ config: config.export, ledger, observer, folder, log, now }))
-  const watched = { providers, ledger, observer, log, now }
-  const intake = createIntake({ config, prices, sandboxes, turns, ...watched })
-  const handle = createHandler({ identify, intake, ...watched })
-  const routes = proxyRoutes({ db, vault, sandboxes, verify, access, ...watched })
+  const all = [gateway, workers]
+  const books = { flush: async () => void (await Promise.all(all.map((one) => one.flush()))) }
+  const refresh = async () => void (await Promise.all(all.map((one) => one.refresh())))
+  const providers = { ...gateway.providers, refresh }
+  const observe = createObserveAll(gateway.observer, workers)
+  const routes = proxyRoutes({ ...gateway, providers, books, observe, db, verify, access, now })
   const { url } = starting.use(await listen(routes, 0, log))
-  const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()
   return { url, modelUrl, [Symbol.asyncDispose]: () => started.disposeAsync() }
 }

@@ -11,8 +11,8 @@ import { wiresOf } from './admission.ts'
 import type { UsageRow } from './api.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
-import type { Ledger } from './ledger.ts'
-import type { Observer } from './observe/observer.ts'
+import type { Books, Ledger } from './ledger.ts'
+import type { ObserveAll } from './observe/observed.ts'
 import { observeRoutes } from './observe/routes.ts'
 import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
@@ -25,8 +25,11 @@ type Deps = {
   vault: Vault
   providers: Providers
   sandboxes: Sandboxes
+  /** This process's own, where all that comes over lines is booked. */
   ledger: Ledger
-  observer: Observer
+  /** Of all processes. */
+  observe: ObserveAll
+  books: Books
   verify: Verifier
   access: Access
   now: () => Date
@@ -86,9 +89,9 @@ export function proxyRoutes(deps: Deps): Router {
 async function readUsage(
   org: string,
   { days, loop }: z.infer<typeof UsageQuestion>,
-  { db, ledger, now }: Deps,
+  { db, books, now }: Deps,
 ): Promise<UsageRow[]> {
-  await ledger.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
+  await books.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
   const since = new Date(Math.floor(now().getTime() / dayMs - days + 1) * dayMs)
   const rows = await db.any(sumUsage(org, since, loop ?? null, usageRowsMax))
   return rows.map(toUsageRow)

@@ -5,6 +5,8 @@ import { readOrMake } from './state.ts'
 
 export type Keys = {
   signer(role: RoleName): Signer
+  /** The role's own signing key, for a further process of its. */
+  pem(role: RoleName): string
   trust: Trust
   /** 32 bytes, mode 0600: what all vaulted credentials are sealed under. Losing it loses them. */
   masterKeyFile: string
@@ -23,6 +25,7 @@ export function loadKeys(folder: string): Keys {
   )
   return {
     signer: (role) => createSigner(role, pems.get(role)!),
+    pem: (role) => pems.get(role)!,
     trust: Object.fromEntries(roleNames.map((role) => [role, publicOf(pems.get(role)!)])) as Trust,
     masterKeyFile,
     rehearsalKeyFile,

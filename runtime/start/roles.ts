@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Access } from '#kernel/access.ts'
 import { openDatabase } from '#kernel/db.ts'
 import type { Logger } from '#kernel/log.ts'
@@ -5,6 +6,7 @@ import { createPeers } from '#kernel/peers.ts'
 import type { Role, RoleDeps } from '#kernel/role.ts'
 import { createVerifier, type RoleName, type Signer } from '#kernel/tokens.ts'
 import type { Instance } from '../auth/status.ts'
+import type { Identity } from '../proxy/workers.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import type { Keys } from './keys.ts'
@@ -26,6 +28,7 @@ export type StarterDeps = RoleDeps & {
   sign: Signer
   urls: ReadonlyMap<RoleName, URL>
   instance: () => Instance
+  identity: () => Promise<Identity>
 }
 
 export type StartedRoles = AsyncDisposable & {
@@ -68,6 +71,13 @@ export async function startRoles(options: RolesOptions): Promise<StartedRoles> {
       sign,
       urls,
       instance,
+      identity: async () => ({
+        databaseUrl: database.url(role),
+        pem: keys.pem(role),
+        trust: keys.trust,
+        urls: await untilKnown(urls, ['auth', 'threads']),
+        log: { level: config.log.level, folder: state.folder('logs') },
+      }),
     }
     const running = starting.use(await starters[role](config, deps))
     started.set(role, running)
@@ -75,4 +85,16 @@ export async function startRoles(options: RolesOptions): Promise<StartedRoles> {
   }
   const all = starting.move()
   return { urls, started, [Symbol.asyncDispose]: () => all.disposeAsync() }
+}
+
+const lookMs = 50
+const patienceMs = 60_000
+
+/** Roles start one after the other: those that a worker calls may come after its own. */
+async function untilKnown(urls: ReadonlyMap<RoleName, URL>, wanted: readonly RoleName[]) {
+  for (const end = Date.now() + patienceMs; Date.now() < end; await sleep(lookMs)) {
+    if (wanted.every((role) => urls.has(role)))
+      return [...urls].map(([role, url]): [RoleName, string] => [role, url.href])
+  }
+  throw new Error(`The roles ${wanted.join(' and ')} are not up.`)
 }

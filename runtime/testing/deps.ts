@@ -63,6 +63,8 @@ export type TestDeps = RoleDeps &
   AsyncDisposable & {
     sign: Signer
     urls: Map<RoleName, URL>
+    /** What a further process needs to be this role. */
+    identity: { databaseUrl: string; pem: string; trust: Trust }
     /** For this role, unless another audience is named. */
     tokenFor(claims: Claims, audience?: RoleName): Promise<string>
   }
@@ -94,6 +96,7 @@ export async function createTestDeps(role: RoleName, options: Options): Promise<
     folder,
     sign,
     urls,
+    identity: { databaseUrl: postgres.url(role), pem: pairs.get(role)!.pem, trust: testTrust },
     verify: createVerifier(role, testTrust),
     peers: createPeers(role, sign, urls),
     access: options.access ?? (await realAccess(log)),

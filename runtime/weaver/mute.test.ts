@@ -11,7 +11,8 @@ const stopDaemon = `for one in /proc/[0-9]*; do
   case "$(tr '\\0' ' ' < $one/cmdline 2>/dev/null)" in *--[s]ocket*--work*) kill -STOP \${one#/proc/};; esac
 done; echo done`
 
-describe('a daemon that its agent stops', () => {
+// Much of each is waiting, and each has a sandbox of its own.
+describe('a daemon that its agent stops', { concurrency: true }, () => {
   const owned = new AsyncDisposableStack()
   let weaver: TestWeaver
   before(async () => {

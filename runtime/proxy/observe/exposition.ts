@@ -4,21 +4,28 @@ export type Labels = Readonly<Record<string, string>>
 export type Sample = { labels: Labels; value: number }
 export type Family = { name: string; help: string } & (
   | { type: 'counter' | 'gauge'; samples: readonly Sample[] }
-  | { type: 'histogram'; samples: readonly { labels: Labels; histogram: Histogram }[] }
+  | { type: 'histogram'; samples: readonly { labels: Labels; histogram: Counted }[] }
 )
 
 type Bounds = readonly number[]
+/** What a histogram comes to, also where it came from another process. */
+export type Counted = {
+  bounds: Bounds
+  counts: ArrayLike<number>
+  sum: number
+  count: number
+}
 
 /** Counts by upper bound. An observation costs a walk over some fifteen numbers and allocates nothing. */
 export class Histogram {
   readonly bounds: Bounds
-  readonly counts: Float64Array
+  readonly counts: number[]
   sum = 0
   count = 0
 
   constructor(bounds: Bounds) {
     this.bounds = bounds
-    this.counts = new Float64Array(bounds.length)
+    this.counts = bounds.map(() => 0)
   }
 
   observe(value: number): void {
@@ -49,7 +56,7 @@ function toFamilyText(family: Family): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('\n')}\n`
 }
 
-function toBuckets(name: string, labels: Labels, { bounds, counts, sum, count }: Histogram) {
+function toBuckets(name: string, labels: Labels, { bounds, counts, sum, count }: Counted) {
   let below = 0
   const buckets = bounds.map((bound, index) => {
     below += counts[index]!

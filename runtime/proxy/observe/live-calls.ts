@@ -7,7 +7,7 @@ export type LiveTable = {
   remove(watch: CallWatch): void
   count(): number
   /** The oldest first: what hangs is what one looks for. */
-  list(org: string, itemsMax: number): LiveCalls
+  list(org: string | null, itemsMax: number): LiveCalls
 }
 
 export function createLiveTable(): LiveTable {
@@ -17,7 +17,7 @@ export function createLiveTable(): LiveTable {
     remove: (watch) => void watches.delete(watch),
     count: () => watches.size,
     list(org, itemsMax) {
-      const own = [...watches].filter(({ begun }) => begun.facts.org === org)
+      const own = [...watches].filter(({ begun }) => org === null || begun.facts.org === org)
       return { items: own.slice(0, itemsMax).map(toLiveCall), total: own.length }
     },
   }

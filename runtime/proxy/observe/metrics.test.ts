@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { noUsage, toBegun, toFacts } from '../ledger-line.ts'
 import { type CallEnding, CallWatch } from './call-watch.ts'
+import { toText } from './exposition.ts'
 import { createMetrics } from './metrics.ts'
 import { parseMetrics } from './testing.ts'
 
@@ -38,7 +39,7 @@ describe('the metrics', () => {
     watch.firstByteAtMs = 1_500
     watch.lastByteAtMs = 3_500
     metrics.ended(watch, ending)
-    const found = parseMetrics(metrics.toText(null))
+    const found = parseMetrics(toText(metrics.families(null)))
     const one = (name: string, labels: object) =>
       found.find((sample) => sample.name === name && includes(sample.labels, labels))?.value
     const of = { gen_ai_operation_name: 'chat', gen_ai_provider_name: 'anthropic' }
@@ -76,7 +77,7 @@ describe('the metrics', () => {
     ] as const)
       metrics.ended(watchOf(), { ...ending, status, outcome })
     metrics.refused('credential/absent')
-    const found = parseMetrics(metrics.toText(null))
+    const found = parseMetrics(toText(metrics.families(null)))
     const classes = found
       .filter(({ name }) => name === 'treadle_proxy_upstream_errors_total')
       .map(({ labels }) => labels['class'])
@@ -86,7 +87,10 @@ describe('the metrics', () => {
     ])
     const refusal = found.find(({ name }) => name === 'treadle_proxy_refusals_total')
     assert.deepEqual(refusal?.labels, { code: 'credential/absent' })
-    assert.ok(!metrics.toText(null).includes('first_token'), 'no stream, no time to a token')
+    assert.ok(
+      !toText(metrics.families(null)).includes('first_token'),
+      'no stream, no time to a token',
+    )
   })
 
   test('show an organisation no other one', () => {
@@ -97,9 +101,9 @@ describe('the metrics', () => {
       ...{ name: 'budget_left_ratio', help: 'What is left.', type: 'gauge' },
       read: () => ['north', 'south'].map((org) => ({ labels: { org }, value: 0.5, org })),
     })
-    assert.ok(metrics.toText(null).includes('of-south'))
-    assert.ok(metrics.toText('north').includes('budget_left_ratio{org="north"} 0.5'))
-    assert.ok(!metrics.toText('north').includes('south'))
+    assert.ok(toText(metrics.families(null)).includes('of-south'))
+    assert.ok(toText(metrics.families('north')).includes('budget_left_ratio{org="north"} 0.5'))
+    assert.ok(!toText(metrics.families('north')).includes('south'))
   })
 
   test('stay bounded, whatever models are named, and repeat nothing that a client typed', () => {
@@ -109,7 +113,7 @@ describe('the metrics', () => {
     metrics.ended(streamed({ model: 'never-answered' }), { ...ending, status: 404 })
     for (let n = 0; n < 3_000; n += 1)
       metrics.ended(streamed({ org: `org-${n % 40}`, model: `model-${n}` }), ending)
-    const text = metrics.toText(null)
+    const text = toText(metrics.families(null))
     const calls = parseMetrics(text).filter(({ name }) => name === 'treadle_proxy_calls_total')
     const models = new Set(calls.map(({ labels }) => labels['model']))
     assert.ok(calls.length <= 501 && models.size <= 201, `${calls.length}, ${models.size}`)

@@ -4,7 +4,7 @@ import type { RefusalCode } from '../errors.ts'
 import { refusalTable } from '../errors.ts'
 import { CallSeries, type SeriesOf } from './call-series.ts'
 import type { CallEnding, CallWatch } from './call-watch.ts'
-import { type Family, Histogram, type Labels, type Sample, toText } from './exposition.ts'
+import { type Family, Histogram, type Labels, type Sample } from './exposition.ts'
 import { createLabelCap, other } from './label-cap.ts'
 
 /** A figure that is read when it is asked for. `org` keeps it to that organisation's eyes. */
@@ -20,7 +20,7 @@ export type Metrics = {
   refused(code: RefusalCode): void
   addGauge(gauge: Gauge): void
   /** Null = of all organisations. */
-  toText(org: string | null): string
+  families(org: string | null): Family[]
 }
 
 const seriesMax = 500 // 2 KB of memory, and up to 15 KB of text each.
@@ -42,15 +42,15 @@ export function createMetrics(): Metrics {
       if (code in refusalTable) refusals.set(code, (refusals.get(code) ?? 0) + 1)
     },
     addGauge: (gauge) => void gauges.push(gauge),
-    toText(org) {
+    families(org) {
       const seen = [...series.all()].filter(({ of }) => org === null || of.org === org)
-      return toText([
+      return [
         ...genAiFamilies(seen),
         ...callFamilies(seen),
         toRefusals(refusals),
         toOverhead(overhead),
         ...gauges.map((gauge) => toGauge(gauge, org)),
-      ])
+      ]
     },
   }
 }

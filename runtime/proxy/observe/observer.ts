@@ -6,8 +6,9 @@ import type { RefusalCode } from '../errors.ts'
 import type { Begun } from '../ledger-line.ts'
 import { toSpan } from './call-span.ts'
 import { type Asked, type CallEnding, CallWatch } from './call-watch.ts'
-import { createLiveTable, type LiveTable } from './live-calls.ts'
-import { createMetrics, type Gauge, type Metrics } from './metrics.ts'
+import { createLiveTable } from './live-calls.ts'
+import { createMetrics, type Gauge } from './metrics.ts'
+import type { Observed, ObserveQuestion } from './observed.ts'
 import { startSpans } from './spans.ts'
 
 export type Observer = AsyncDisposable & {
@@ -16,8 +17,7 @@ export type Observer = AsyncDisposable & {
   /** A request that this proxy refused itself. */
   refused(code: RefusalCode): void
   addGauge(gauge: Gauge): void
-  live: LiveTable['list']
-  toText: Metrics['toText']
+  observe(question: ObserveQuestion): Observed
 }
 
 type Options = { config: Pick<ProxyConfig, 'otel'>; log: Logger }
@@ -51,8 +51,10 @@ export function startObserver({ config: { otel }, log }: Options): Observer {
     },
     refused: metrics.refused,
     addGauge: metrics.addGauge,
-    live: table.list,
-    toText: metrics.toText,
+    observe: ({ org, limit }) => ({
+      families: metrics.families(org),
+      live: table.list(org, limit),
+    }),
     async [Symbol.asyncDispose]() {
       await spans?.[Symbol.asyncDispose]()
     },

@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parse as parseYaml } from 'yaml'
-import type { SandboxClaims } from '#kernel/tokens.ts'
+import type { RoleName, SandboxClaims } from '#kernel/tokens.ts'
 import type { KeyCheck } from '../../auth/api.ts'
 import { createTestDeps, serviceClaims, type TestDeps, userClaims } from '../../testing/deps.ts'
 import type { TestPostgres } from '../../testing/postgres.ts'
@@ -150,10 +150,12 @@ export async function startStage({
     ['auth', url],
     ['threads', url],
   ] as const)
+  const toPair = ([role, at]: [RoleName, URL]): [RoleName, string] => [role, at.href]
   const made = owned.use(await createTestDeps('proxy', { postgres, urls: new Map(urls), ...more }))
   const deps = { ...made, folder: folder ?? made.folder }
   const config = stageConfig(scratch, overrides)
-  let role: ProxyRole = await startProxy(config, deps)
+  const identity = async () => ({ ...made.identity, urls: [...urls].map(toPair), log: null })
+  let role: ProxyRole = await startProxy(config, { ...deps, identity })
   owned.defer(() => role[Symbol.asyncDispose]())
 
   const admin = async (
@@ -209,7 +211,7 @@ export async function startStage({
     async restart(meanwhile: () => void = () => {}) {
       await role[Symbol.asyncDispose]()
       meanwhile()
-      role = await startProxy(config, deps)
+      role = await startProxy(config, { ...deps, identity })
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

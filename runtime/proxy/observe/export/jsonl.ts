@@ -27,6 +27,8 @@ type Options = {
   /** Of the role: what it remembers stands there. */
   stateFolder: string
   folder: string
+  /** Of its files' names: two processes never write to one. */
+  suffix: string
   keepDays: number
   backlogBytesMax: number
   now: () => Date
@@ -37,10 +39,10 @@ type Cursor = { at: Position; sizes: Record<string, number> }
 const callsMax = 1_000
 const everyMs = 500
 const dayMs = 86_400_000
-const filePattern = /^calls-(\d{4}-\d\d-\d\d)\.jsonl$/
+const filePattern = /^calls-(\d{4}-\d\d-\d\d)(?:-worker-\d+)?\.jsonl$/
 
 export function startJsonl(options: Options): Follower {
-  const { ledger, log, stateFolder, folder, keepDays, backlogBytesMax, now } = options
+  const { ledger, log, stateFolder, folder, suffix, keepDays, backlogBytesMax, now } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const cursorFile = join(stateFolder, 'export-jsonl.json')
   const cursor = readCursor<Cursor>(cursorFile)
@@ -54,7 +56,7 @@ export function startJsonl(options: Options): Follower {
   }
 
   const take = async ({ calls, from, next }: Piece) => {
-    const texts = byDay(calls)
+    const texts = byDay(calls, suffix)
     const isNew = [...texts.keys()].some((name) => sizes[name] === undefined)
     // Its length before anything is added: else a crash would leave what nobody cuts away again.
     if (isNew) remember(from, { ...sizesOf(folder, texts.keys()), ...sizes })
@@ -77,10 +79,10 @@ const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0)
 // A piece may hold the end of one day and the beginning of the next; more than that needs a clock that jumps.
 const keptSizes = 8
 
-function byDay(calls: readonly ExportedCall[]): Map<string, string> {
+function byDay(calls: readonly ExportedCall[], suffix: string): Map<string, string> {
   const texts = new Map<string, string>()
   for (const call of calls) {
-    const name = `calls-${call.endedAt.slice(0, 10)}.jsonl`
+    const name = `calls-${call.endedAt.slice(0, 10)}${suffix}.jsonl`
     texts.set(name, `${texts.get(name) ?? ''}${JSON.stringify(call)}\n`)
   }
   return texts

@@ -9,6 +9,8 @@ import { startWebhook } from './webhook.ts'
 
 type Options = {
   config: ProxyConfig['export']
+  /** A further process writes files of its own. */
+  worker: number | undefined
   ledger: Ledger
   observer: Observer
   folder: string
@@ -16,11 +18,20 @@ type Options = {
   now: () => Date
 }
 
-export function startExport({ config, observer, folder, ...deps }: Options): AsyncDisposable {
+export function startExport({
+  config,
+  worker,
+  observer,
+  folder,
+  ...deps
+}: Options): AsyncDisposable {
   const owned = new AsyncDisposableStack()
   const followers = new Map<string, Follower>()
   const shared = { ...deps, stateFolder: folder, backlogBytesMax: config?.backlogBytesMax ?? 0 }
-  if (config?.jsonl) followers.set('jsonl', owned.use(startJsonl({ ...shared, ...config.jsonl })))
+  const suffix = worker === undefined ? '' : `-worker-${worker}`
+  if (config?.jsonl) {
+    followers.set('jsonl', owned.use(startJsonl({ ...shared, ...config.jsonl, suffix })))
+  }
   if (config?.webhook)
     followers.set('webhook', owned.use(startWebhook({ ...shared, ...config.webhook })))
   if (followers.size > 0) {

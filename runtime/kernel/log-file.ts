@@ -4,9 +4,9 @@ import { destination } from 'pino'
 
 const bytesMax = 32 * 1024 * 1024 // Two of them are kept: enough for days, never a full disk.
 
-/** `treadle.log` in the folder. Begun anew at a start that finds it grown; the one before it is kept. */
-export function openLogFile(folder: string) {
-  const path = join(folder, 'treadle.log')
+/** `treadle.log` in the folder, or another of that kind. Begun anew at a start that finds it grown; the one before it is kept. */
+export function openLogFile(folder: string, name = 'treadle.log') {
+  const path = join(folder, name)
   if (existsSync(path) && statSync(path).size > bytesMax) renameSync(path, `${path}.1`)
   return destination({ dest: path, mode: 0o600, sync: false, minLength: 0, append: true })
 }

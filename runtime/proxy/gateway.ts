@@ -1,0 +1,87 @@
+// All that carries model calls, in one process: the role's own, and each worker's. What people and other roles ask stands in routes.ts.
+import { startRepeating } from '#kernel/repeat.ts'
+import type { RoleDeps } from '#kernel/role.ts'
+import { createVault, type Vault } from '#kernel/vault.ts'
+import { createIdentify } from './caller.ts'
+import type { GatewayConfig } from './config.ts'
+import { createHandler } from './handler.ts'
+import { createIntake } from './intake.ts'
+import { createKeys } from './keys.ts'
+import { type Ledger, startLedger } from './ledger.ts'
+import { listenModels } from './model-server.ts'
+import { startExport } from './observe/export/start-export.ts'
+import { addGauges } from './observe/gauges.ts'
+import { type Observer, startObserver } from './observe/observer.ts'
+import { createPrices, type Prices } from './prices.ts'
+import { type Providers, readMasterKey, startProviders } from './providers.ts'
+import { createSandboxes, type Sandboxes, sandboxesMax } from './sandboxes.ts'
+import { sumSpent } from './sql/calls.ts'
+import { startTurns } from './turns.ts'
+
+const firstKeysMsMax = 2_000
+const spentMs = 2 * 86_400_000 // Longer than any sandbox's token lives.
+
+export type Gateway = AsyncDisposable & {
+  /** The public port. */
+  modelUrl: URL
+  vault: Vault
+  prices: Prices
+  providers: Providers
+  sandboxes: Sandboxes
+  ledger: Ledger
+  observer: Observer
+  /** All that was booked here until now is in PostgreSQL when this resolves. */
+  flush(): Promise<void>
+  /** What people set is read again when this resolves: no call begins with what was before. */
+  refresh(): Promise<void>
+}
+export type GatewayDeps = Omit<RoleDeps, 'access'> & {
+  /** Which of the further processes it is; undefined = the first one. */
+  worker?: number
+}
+
+/** Disposed in reverse: no new calls, then those in flight are booked, then the files are closed. */
+export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
+  const { db, log, now, verify, peers, folder } = deps
+  await using starting = new AsyncDisposableStack()
+  const vault = createVault(readMasterKey(config.masterKeyFile))
+  const prices = createPrices(config.prices, now)
+  const sandboxes = createSandboxes(config.breaker.callsMax)
+  const observer = starting.use(startObserver({ config, log }))
+  const ledger = starting.use(
+    await startLedger({ folder, config: config.ledger, db, log, now, prices }),
+  )
+  if (config.lineSocket !== null) {
+    const since = new Date(now().getTime() - spentMs)
+    for (const { sandbox, tokens, nano_usd } of await db.any(sumSpent(since, sandboxesMax))) {
+      sandboxes.restore(sandbox, { tokens, nanoUsd: nano_usd })
+    }
+  }
+  const turns = starting.use(await startTurns({ folder, config: config.turns, peers, log }))
+  const providers = starting.use(await startProviders({ config, db, vault, log, now }))
+  starting.use(startRepeating(providers.refresh, config.providersPollMs, log))
+  const keys = createKeys(peers, now, config.keysStaleMsMax)
+  await keys.refresh(AbortSignal.timeout(firstKeysMsMax)).catch(() => {}) // Where auth is not up yet, the next turn has them.
+  starting.use(startRepeating(keys.refresh, config.keysPollMs, log))
+  const identify = createIdentify(keys, verify, now)
+  addGauges(observer, { ledger, turns })
+  const { worker } = deps
+  starting.use(startExport({ config: config.export, worker, ledger, observer, folder, log, now }))
+  const watched = { providers, ledger, observer, log, now }
+  const intake = createIntake({ config, prices, sandboxes, turns, ...watched })
+  const handle = createHandler({ identify, intake, ...watched })
+  const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
+  const started = starting.move()
+  return {
+    modelUrl,
+    vault,
+    prices,
+    providers,
+    sandboxes,
+    ledger,
+    observer,
+    flush: ledger.flush,
+    refresh: providers.refresh,
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  }
+}

@@ -1,0 +1,152 @@
+// Reads from a request's body what must be known before a byte of it goes upstream, without parsing the rest: bodies are
+// large and are forwarded as they are. Refuses what two parsers could read in two ways, for the upstream must see what was
+// checked here: a key of scan/keys.ts stands once, spelled as the vendor spells it, and has the type that the vendor gives it.
+import type { Operation, Wire } from './api.ts'
+import { type Draft, readersOf, spellingsOf, toFolded } from './scan/keys.ts'
+import { marksOf } from './scan/marks.ts'
+import { type Slot, toOutputSlot, toUsageSlot } from './scan/slots.ts'
+import type { ServerTool } from './scan/tools.ts'
+import {
+  invalid,
+  openBrace,
+  readString,
+  type Span,
+  skipContent,
+  skipSpace,
+  walkObject,
+} from './scan/walk.ts'
+
+export type Scan = {
+  /** As the path or the body names it. */
+  model: string
+  /** Each place of the body that names it: none where the path alone does, several in a Gemini batch. */
+  modelSpans: readonly Span[]
+  stream: boolean
+  outputMax: { tokens: number; span: Span; key: string } | null
+  /** Where a bound of the output is put or put in place; null where nothing is generated. */
+  outputSlot: Slot | null
+  /** Whether a chat stream is to end with its usage; null = the client does not say. */
+  includeUsage: boolean | null
+  /** Where that is asked for; null where there is no need to. */
+  usageSlot: Slot | null
+  /** How many answers to one prompt. */
+  choices: number
+  tools: readonly string[]
+  serverTools: readonly ServerTool[]
+  /**
+   * Whether the prompt has no more tokens than the body has bytes, and 2,048 (a token of a byte-level tokenizer holds a byte
+   * at least, and JSON writes nothing shorter than it is). False with images, files, what is fetched or stored elsewhere,
+   * and the vendor's own tools, whose results are input too: the context window is the bound then.
+   */
+  isInputBounded: boolean
+  previousResponse: string | null
+  /** A conversation that the vendor keeps. */
+  conversation: string | null
+  promptCacheKey: string | null
+  store: boolean | null
+  /** The answer comes before the work is done, and without its usage. */
+  background: boolean
+  endUser: string | null
+  serviceTier: string | null
+  /** Of Messages; both change the price. */
+  speed: string | null
+  inferenceGeo: string | null
+  bytes: number
+}
+
+export type ScanOptions = {
+  wire: Wire
+  operation: Operation
+  /** Where the path names it: the body may then leave it out, and may not name another. */
+  model: string | null
+}
+
+export function scan(body: Buffer, { wire, operation, model: named }: ScanOptions): Scan {
+  const draft = createDraft(body, wire, named)
+  const { walk } = draft
+  const from = skipSpace(body, 0)
+  if (body[from] !== openBrace) throw invalid('It must be a JSON object.')
+  const readers = readersOf[wire]
+  const to = walkObject(walk, from, (key, at) => {
+    const name = readString(body, key)
+    const reader = readers.get(name)
+    if (!reader) {
+      assertSpelling(wire, name)
+      return skipContent(walk, at)
+    }
+    if (draft.seen.has(reader.name)) throw invalid(`It has more than one \`${reader.name}\`.`)
+    draft.seen.add(reader.name)
+    return reader.read(draft, at, name)
+  })
+  if (skipSpace(body, to) !== body.length) throw invalid('Something follows the JSON object.')
+  if (named === null && draft.model === null) throw invalid('It has no `model`.')
+  const top = { at: from + 1, isEmpty: skipSpace(body, from + 1) === to - 1 }
+  return toScan(draft, { wire, operation, model: named ?? draft.model!, top })
+}
+
+function createDraft(body: Buffer, wire: Wire, named: string | null): Draft {
+  return {
+    walk: { body, marks: marksOf[wire], isObscure: false, isMarked: false },
+    named,
+    seen: new Set(),
+    model: null,
+    modelSpans: [],
+    texts: {},
+    flags: {},
+    choices: 1,
+    usesMax: null,
+    outputMax: null,
+    outputNull: null,
+    config: null,
+    streamOptions: null,
+    includeUsage: null,
+    usageSpan: null,
+    tools: { names: [], server: [] },
+    isStored: false,
+  }
+}
+
+/** Some parsers ignore case, and Proto's the underscore: `Model` beside `model` is a second model. */
+function assertSpelling(wire: Wire, name: string): void {
+  const spelled = spellingsOf[wire].get(toFolded(wire, name))
+  if (spelled !== undefined) throw invalid(`It has \`${name.slice(0, 40)}\`: write \`${spelled}\`.`)
+}
+
+type Rest = {
+  wire: Wire
+  operation: Operation
+  model: string
+  top: { at: number; isEmpty: boolean }
+}
+
+function toScan(draft: Draft, { wire, operation, model, top }: Rest): Scan {
+  const { walk, texts, flags, tools } = draft
+  const server = tools.server.map(({ type, usesMax }) => ({
+    type,
+    usesMax: usesMax ?? draft.usesMax,
+  }))
+  const isBounded = !walk.isMarked && !walk.isObscure && !draft.isStored && server.length === 0
+  return {
+    model,
+    modelSpans: draft.modelSpans,
+    stream: flags['stream'] ?? false,
+    outputMax: draft.outputMax,
+    outputSlot: operation === 'generate' ? toOutputSlot(draft, wire, top) : null,
+    includeUsage: draft.includeUsage,
+    usageSlot: wire === 'chat' && flags['stream'] === true ? toUsageSlot(draft, top) : null,
+    choices: draft.choices,
+    tools: tools.names,
+    serverTools: server,
+    isInputBounded: isBounded,
+    previousResponse: texts['previous_response_id'] ?? null,
+    conversation: texts['conversation'] ?? null,
+    promptCacheKey: texts['prompt_cache_key'] ?? null,
+    store: flags['store'] ?? null,
+    background: flags['background'] ?? false,
+    endUser: texts['safety_identifier'] ?? texts['user'] ?? texts['user_id'] ?? null,
+    serviceTier: texts['service_tier'] ?? null,
+    speed: texts['speed'] ?? null,
+    inferenceGeo: texts['inference_geo'] ?? null,
+    bytes: walk.body.length,
+  }
+}
