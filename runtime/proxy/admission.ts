@@ -1,8 +1,6 @@
 // Whether a call may be made, and by which provider. A pure decision over what is in memory.
-import { toUsdText } from '#kernel/units.ts'
 import { type Wire, wires } from './api.ts'
 import type { Caller } from './caller.ts'
-import type { Prices } from './prices.ts'
 import { type LiveProvider, rehearsalPrefix, speaks } from './providers.ts'
 import { Refusal } from './refusal.ts'
 
@@ -10,16 +8,10 @@ type Asked = {
   caller: Caller
   wire: Wire
   model: string
-  /** What the sandbox has spent so far; undefined without a sandbox. */
-  spent: { nanoUsd: number; tokens: number } | undefined
 }
 
 /** The provider that serves the call; throws the refusal otherwise. */
-export function planAdmission(
-  asked: Asked,
-  providers: readonly LiveProvider[],
-  prices: Prices,
-): LiveProvider {
+export function planAdmission(asked: Asked, providers: readonly LiveProvider[]): LiveProvider {
   const claims = asked.caller.sandbox
   if (claims && claims.model !== asked.model) {
     throw new Refusal(
@@ -27,30 +19,7 @@ export function planAdmission(
       `The loop names ${claims.model}, and this call asks for ${asked.model}.`,
     )
   }
-  const provider = findProvider(asked, providers)
-  if (claims && asked.spent) assertBudget(claims, asked.spent)
-  if (claims?.nanoUsdMax !== undefined && !prices.isPriced(provider.kind, asked.model)) {
-    throw new Refusal(
-      'price/none',
-      `Add a price for ${asked.model} to the config, or cap the loop by tokens.`,
-    )
-  }
-  return provider
-}
-
-function assertBudget(
-  { nanoUsdMax, tokensMax }: { nanoUsdMax?: number | undefined; tokensMax?: number | undefined },
-  spent: { nanoUsd: number; tokens: number },
-): void {
-  if (nanoUsdMax !== undefined && spent.nanoUsd >= nanoUsdMax) {
-    throw new Refusal(
-      'budget/usd',
-      `It has used ${toUsdText(spent.nanoUsd)} of ${toUsdText(nanoUsdMax)}.`,
-    )
-  }
-  if (tokensMax !== undefined && spent.tokens >= tokensMax) {
-    throw new Refusal('budget/tokens', `It has used ${spent.tokens} of ${tokensMax} tokens.`)
-  }
+  return findProvider(asked, providers)
 }
 
 type Wanted = { org: string; model: string; pinned: string | undefined }

@@ -64,12 +64,31 @@ export type Provider = {
   lastUsedAt: string | null
 }
 
+/** What vendors do by themselves inside a call, and charge by use. `other` = a kind that is not known here. */
+export const serverTools = [
+  'web_search',
+  'web_fetch',
+  'code_execution',
+  'file_search',
+  'maps_search',
+  'image_generation',
+  'advisor',
+  'other',
+] as const
+export type ServerTool = (typeof serverTools)[number]
+
 /** Tokens of one call. `inputTokens` holds all of the prompt, cached ones included. */
 export type CallUsage = {
   inputTokens: number
   cachedTokens: number
   cacheWriteTokens: number
+  /** Of the writes, those that last an hour: they cost more. */
+  cacheWrite1hTokens: number
   outputTokens: number
+  /** Of the output, what was thought and not said. */
+  reasoningTokens: number
+  /** Uses of the vendor's own tools. One that was not used is left out. */
+  serverToolCalls: Readonly<Partial<Record<ServerTool, number>>>
 }
 
 export type Call = {
@@ -88,7 +107,10 @@ export type Call = {
   state: 'begun' | 'settled' | 'estimated' | 'denied'
   status: number | null
   usage: CallUsage
+  /** How the vendor served it where that changes the price: `flex`, `priority`, `batch`, `fast`, `geo-us`. */
+  serviceTier: string | null
   costNanoUsd: number
+  /** False also where a part of it has no price: a tool of the vendor's, or the way it was served. */
   isPriced: boolean
   stopReason: string | null
   toolCalls: number
@@ -128,6 +150,7 @@ export type LiveCalls = { items: LiveCall[]; total: number }
 
 /** A call that ended, as it is exported: never with what was said. Times are as in `CallTiming`. */
 export type ExportedCall = Omit<Call, 'error' | 'stopReason' | 'timing' | 'endedAt'> & {
+  team: string | null
   user: string
   /** Why it was denied. */
   code: string | null
@@ -167,6 +190,10 @@ export type UsageRow = {
   provider: string | null
   model: string
   loop: string | null
+  /** Null also where `by` does not ask for them. */
+  team: string | null
+  user: string | null
+  key: string | null
   isRehearsal: boolean
   calls: number
   usage: CallUsage

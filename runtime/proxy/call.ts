@@ -1,16 +1,17 @@
 // One model call from its booking to its settlement: watches the relay, reads the answer beside it, and books the end.
 import type { Logger } from '#kernel/log.ts'
 import type { CallUsage } from './api.ts'
+import type { Reservation } from './budgets/reservation.ts'
 import type { Caller } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
 import type { RawHeaders, Reply } from './exchange.ts'
 import { findHeader } from './headers.ts'
 import type { Ledger } from './ledger.ts'
-import { type Begun, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
+import { type Begun, type Ending, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
 import { type ToldReply, withAnswerHeaders } from './observe/answer-headers.ts'
 import type { Arrival, CallEnding, CallWatch } from './observe/call-watch.ts'
 import type { Observer } from './observe/observer.ts'
-import type { Prices } from './prices.ts'
+import type { Prices } from './prices/prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
 import type { Outcome, Watcher } from './relay.ts'
@@ -28,6 +29,7 @@ export type CallOptions = {
   /** What tells sessions of one API key apart; null = nothing does. */
   session: string | null
   reply: Reply
+  reservation: Reservation
   state: SandboxState | undefined
   arrival: Arrival
   /** As the client sent them. */
@@ -126,17 +128,24 @@ export class ModelCall implements Watcher {
   }
 
   #settle(answer: Answer): void {
-    const { begun, provider, state, onSettled } = this.#options
+    const { begun, provider, state, reservation, onSettled } = this.#options
     const { ledger, prices, now } = this.#deps
     const { facts, kind, head, inputGuess } = begun
     const known = planUsage(this.#outcome, this.#status, answer, inputGuess)
     const { usage } = known
-    const costNanoUsd = prices.costNanoUsd(kind, facts.model, usage)
-    const line = toEndedLine(head, {
+    const cost = prices.cost(kind, facts.model, { ...usage, serviceTier: answer.serviceTier })
+    const costNanoUsd = cost?.nanoUsd ?? null
+    const spent = {
+      nanoUsd: costNanoUsd ?? 0,
+      tokens: usage.inputTokens + usage.outputTokens,
+    }
+    const ending: Ending = {
       state: known.state,
       usage,
+      serviceTier: answer.serviceTier,
       status: this.#status,
       costNanoUsd,
+      isWhollyPriced: cost !== null && cost.unpriced.length === 0,
       stopReason: answer.stopReason,
       toolCalls: answer.toolCalls.length,
       endedAt: now(),
@@ -144,13 +153,10 @@ export class ModelCall implements Watcher {
       error: redact(this.#error ?? answer.error, provider),
       text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
-    })
-    ledger.end(facts.id, line)
-    this.#told.settled(costNanoUsd)
-    if (state) {
-      state.nanoUsd += costNanoUsd ?? 0
-      state.tokens += usage.inputTokens + usage.outputTokens
     }
+    ledger.end(facts.id, toEndedLine(head, ending, reservation.toLine(spent)))
+    reservation.settle(spent)
+    this.#told.settled(costNanoUsd)
     this.#handTurn(answer)
     this.#tell({ ...known, costNanoUsd, stopReason: answer.stopReason })
     onSettled()

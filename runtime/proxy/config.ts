@@ -12,6 +12,12 @@ const Price = z.strictObject({
   cachedUsdPerMTok: usdPerMTok,
   cacheWriteUsdPerMTok: usdPerMTok,
   outputUsdPerMTok: usdPerMTok,
+  /** Left out = 1.6 times that of other writes. */
+  cacheWrite1hUsdPerMTok: usdPerMTok.optional(),
+  /** Left out = as output. */
+  reasoningUsdPerMTok: usdPerMTok.optional(),
+  contextTokensMax: z.int().min(1).optional(),
+  outputTokensMax: z.int().min(1).optional(),
 })
 export type Price = Readonly<z.infer<typeof Price>>
 
@@ -51,6 +57,7 @@ export const ProxyConfig = z.strictObject({
   masterKeyFile: z.string().min(1),
   rehearsal: z.strictObject({ url: z.url(), keyFile: z.string().min(1) }).nullable(),
   prices: z.array(Price).max(1_000),
+  pricesFile: z.string().min(1).nullable(),
   connectionsMax: z.int().min(1),
   inFlightMax: z.int().min(1),
   bodyBytesMax: Bytes,

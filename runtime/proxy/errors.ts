@@ -4,6 +4,10 @@ import { createFaults, type FaultTable } from '#kernel/fault.ts'
 
 export type ProxyCode =
   | 'call/absent'
+  | 'budget/absent'
+  | 'budget/exists'
+  | 'budget/full'
+  | 'budget/invalid'
   | 'provider/absent'
   | 'provider/address'
   | 'provider/exists'
@@ -13,6 +17,10 @@ export type ProxyCode =
 
 export const faultTable: FaultTable<ProxyCode> = {
   'call/absent': { status: 404, text: 'No call has this id.' },
+  'budget/absent': { status: 404, text: 'No budget has this name.' },
+  'budget/exists': { status: 409, text: 'A budget has this name. Change it, or remove it first.' },
+  'budget/full': { status: 409, text: 'There are as many budgets as there may be.' },
+  'budget/invalid': { status: 400, text: 'The budget is not as the schema asks.' },
   'provider/absent': { status: 404, text: 'No provider has this name.' },
   'provider/address': { status: 400, text: 'This base URL is not allowed.' },
   'provider/exists': { status: 409, text: 'A provider has this name. Remove it first.' },
@@ -26,8 +34,11 @@ export type RefusalCode =
   | 'body/encoded'
   | 'body/invalid'
   | 'body/too-large'
+  | 'budget/requests'
   | 'budget/tokens'
+  | 'budget/unknown'
   | 'budget/usd'
+  | 'budget/wait'
   | 'capacity/full'
   | 'credential/absent'
   | 'credential/query'
@@ -71,17 +82,33 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
     text: 'The body is not as a model call has it.',
   },
   'body/too-large': { status: 413, type: 'request_too_large', text: 'The body is too large.' },
+  'budget/requests': {
+    status: 402,
+    type: 'billing_error',
+    text: 'A budget of requests is spent.',
+    isDenial: true,
+  },
   'budget/tokens': {
     status: 402,
     type: 'billing_error',
-    text: 'The token budget of this pass is spent.',
+    text: 'A budget of tokens has no room for this call.',
     isDenial: true,
+  },
+  'budget/unknown': {
+    status: 503,
+    type: 'api_error',
+    text: "How much of a budget is left can't be known now, so nothing is spent of it.",
   },
   'budget/usd': {
     status: 402,
     type: 'billing_error',
-    text: 'The budget of this pass is spent.',
+    text: 'A budget in dollars has no room for this call.',
     isDenial: true,
+  },
+  'budget/wait': {
+    status: 429,
+    type: 'rate_limit_error',
+    text: 'A budget has no room for this call at this moment.',
   },
   'capacity/full': {
     status: 503,

@@ -2,6 +2,7 @@
 import { startRepeating } from '#kernel/repeat.ts'
 import type { RoleDeps } from '#kernel/role.ts'
 import { createVault, type Vault } from '#kernel/vault.ts'
+import { type Budgets, startBudgets } from './budgets/budgets.ts'
 import { createIdentify } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
 import { createHandler } from './handler.ts'
@@ -12,7 +13,8 @@ import { listenModels } from './model-server.ts'
 import { startExport } from './observe/export/start-export.ts'
 import { addGauges } from './observe/gauges.ts'
 import { type Observer, startObserver } from './observe/observer.ts'
-import { createPrices, type Prices } from './prices.ts'
+import { startPrices } from './prices/price-source.ts'
+import type { Prices } from './prices/prices.ts'
 import { type Providers, readMasterKey, startProviders } from './providers.ts'
 import { createSandboxes, type Sandboxes, sandboxesMax } from './sandboxes.ts'
 import { sumSpent } from './sql/calls.ts'
@@ -30,6 +32,7 @@ export type Gateway = AsyncDisposable & {
   sandboxes: Sandboxes
   ledger: Ledger
   observer: Observer
+  budgets: Budgets
   /** All that was booked here until now is in PostgreSQL when this resolves. */
   flush(): Promise<void>
   /** What people set is read again when this resolves: no call begins with what was before. */
@@ -45,12 +48,13 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const { db, log, now, verify, peers, folder } = deps
   await using starting = new AsyncDisposableStack()
   const vault = createVault(readMasterKey(config.masterKeyFile))
-  const prices = createPrices(config.prices, now)
+  const { prices } = starting.use(await startPrices({ config, log, now }))
   const sandboxes = createSandboxes(config.breaker.callsMax)
   const observer = starting.use(startObserver({ config, log }))
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),
   )
+  const budgets = starting.use(await startBudgets({ db, log, now, holder: ledger.journal }))
   if (config.lineSocket !== null) {
     const since = new Date(now().getTime() - spentMs)
     for (const { sandbox, tokens, nano_usd } of await db.any(sumSpent(since, sandboxesMax))) {
@@ -68,7 +72,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const { worker } = deps
   starting.use(startExport({ config: config.export, worker, ledger, observer, folder, log, now }))
   const watched = { providers, ledger, observer, log, now }
-  const intake = createIntake({ config, prices, sandboxes, turns, ...watched })
+  const intake = createIntake({ config, prices, sandboxes, budgets, turns, ...watched })
   const handle = createHandler({ identify, intake, ...watched })
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()
@@ -80,8 +84,9 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     sandboxes,
     ledger,
     observer,
+    budgets,
     flush: ledger.flush,
-    refresh: providers.refresh,
+    refresh: async () => void (await Promise.all([providers.refresh(), budgets.refresh()])),
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }

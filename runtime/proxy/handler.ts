@@ -49,7 +49,14 @@ export function createHandler(deps: HandlerDeps): Handle {
     else if (isList) assertNoCredential(target)
     const found = identify(readCredential(headers, isGemini || isList), line)
     const caller = found instanceof Promise ? await found : found
-    if (wire) return intake.take({ exchange, wire, model, isCount, caller })
+    if (wire)
+      return intake.take({
+        exchange,
+        wire,
+        model,
+        operation: isCount ? 'count' : 'generate',
+        caller,
+      })
     const read = JSON.stringify(readModels(path, caller, providers.all()))
     reply.send(200, ['content-type', 'application/json'], read)
   }

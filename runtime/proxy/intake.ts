@@ -1,27 +1,24 @@
 // A model call's way in, once it is known who asks: how often → body → what may be → booked → sent.
-import { randomUUID } from 'node:crypto'
 import type { Logger } from '#kernel/log.ts'
 import { planAdmission } from './admission.ts'
-import type { Wire } from './api.ts'
+import type { Operation, Wire } from './api.ts'
 import { assertPlain, type BodyStore } from './body.ts'
-import { ModelCall } from './call.ts'
+import type { Budgets } from './budgets/budgets.ts'
 import type { Caller } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
 import { watchCount } from './count.ts'
-import { refusalTable } from './errors.ts'
 import type { Exchange } from './exchange.ts'
-import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
+import { toUpstreamHeaders } from './headers.ts'
 import type { Ledger } from './ledger.ts'
-import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
 import type { Arrival } from './observe/call-watch.ts'
 import type { Observer } from './observe/observer.ts'
-import type { Prices } from './prices.ts'
-import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
-import { Refusal, toStatus } from './refusal.ts'
+import type { Prices } from './prices/prices.ts'
+import type { Providers } from './providers.ts'
+import { Refusal } from './refusal.ts'
 import { Relay } from './relay.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
 import { scan } from './scan.ts'
-import { readSession } from './turn.ts'
+import { sendCall } from './send-call.ts'
 import type { Turns } from './turns.ts'
 
 export type IntakeDeps = {
@@ -30,6 +27,7 @@ export type IntakeDeps = {
   prices: Prices
   sandboxes: Sandboxes
   ledger: Ledger
+  budgets: Budgets
   turns: Turns
   observer: Observer
   log: Logger
@@ -40,11 +38,10 @@ export type Asked = {
   wire: Wire
   /** Where the path names it; else the body does. */
   model: string | null
-  /** Asks how many tokens something has, which costs nothing: it is forwarded, and not booked. */
-  isCount: boolean
+  operation: Operation
   caller: Caller
 }
-type Held = {
+export type Held = {
   arrival: Arrival
   body: Buffer
   state: SandboxState | undefined
@@ -80,8 +77,8 @@ export function createIntake(deps: IntakeDeps): Intake {
         const body = await exchange.readBody(config.bodyBytesMax, store)
         bytes = body.length
         const arrival = { atMs, bodyMs: performance.now() - atMs }
-        const forward = asked.isCount ? sendCount : send
-        forward(deps, asked, { arrival, body, state, onSettled })
+        const forward = asked.operation === 'count' ? sendCount : sendCall
+        await forward(deps, asked, { arrival, body, state, onSettled })
       } catch (error) {
         onSettled()
         throw error
@@ -90,68 +87,17 @@ export function createIntake(deps: IntakeDeps): Intake {
   }
 }
 
-function send(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { exchange, wire, caller } = asked
-  const { headers: raw, reply, target } = exchange
-  const { body } = held
-  const { model } = scan(body, { wire, operation: 'generate', model: asked.model })
-  const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now() }
-  const provider = admit(deps, known, held.state)
-  const { kind, vaulted } = provider
-  const headers = toUpstreamHeaders(raw, vaulted)
-  const sent = kind === 'anthropic' ? withAnthropicVersion(headers) : headers
-  const session = readSession(raw)
-  const facts = toFacts({ ...known, provider: provider.name }, kind === 'rehearsal')
-  const begun = toBegun(facts, kind, body.length)
-  deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
-  const { answerHeaders, idleMs } = deps.config
-  const parts = { begun, caller, provider, session, reply, headers: raw, answerHeaders }
-  const call = new ModelCall({ ...parts, ...held }, deps)
-  const relay = new Relay(call.reply, call, idleMs)
-  const path = provider.prefix + target
-  provider.pool.dispatch({ method: 'POST', path, headers: sent, body }, relay)
-}
-
 function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
   const { exchange, wire, caller } = asked
-  const { providers, prices, config, log } = deps
+  const { providers, config, log } = deps
   const { headers: raw, reply, target } = exchange
   const { model } = scan(held.body, { wire, operation: 'count', model: asked.model })
-  const spent = held.state
-  const provider = planAdmission({ caller, wire, model, spent }, providers.all(), prices)
+  const provider = planAdmission({ caller, wire, model }, providers.all())
   const watcher = watchCount({ reply, wire, log, onSettled: held.onSettled })
   const headers = toUpstreamHeaders(raw, provider.vaulted)
   const path = provider.prefix + target
   const relay = new Relay(reply, watcher, config.idleMs)
   provider.pool.dispatch({ method: 'POST', path, headers, body: held.body }, relay)
-}
-
-/** The provider; a denial is booked, so that the pass's record shows it. */
-function admit(
-  { providers, prices, ledger, now }: IntakeDeps,
-  known: Omit<FactsOf, 'provider'>,
-  state: SandboxState | undefined,
-): LiveProvider {
-  try {
-    return planAdmission({ ...known, spent: state }, providers.all(), prices)
-  } catch (error) {
-    if (!(error instanceof Refusal) || !refusalTable[error.code].isDenial) throw error
-    const { code, message } = error
-    const isRehearsal = known.model.startsWith(rehearsalPrefix)
-    const { head } = toBegun(toFacts({ ...known, provider: null }, isRehearsal), 'rehearsal', 0)
-    const status = toStatus(code, known.wire)
-    const cost = { usage: noUsage, costNanoUsd: 0 }
-    const ending = {
-      state: 'denied',
-      status,
-      endedAt: now(),
-      error: message,
-      code,
-      ...cost,
-    } as const
-    ledger.end(known.id, toEndedLine(head, ending))
-    throw error
-  }
 }
 
 /** Counts calls in and out, overall and by sandbox. */

@@ -64,7 +64,10 @@ describe('the proxy', () => {
       inputTokens: 16,
       cachedTokens: 4,
       cacheWriteTokens: 2,
+      cacheWrite1hTokens: 0,
       outputTokens: 3,
+      reasoningTokens: 0,
+      serverToolCalls: {},
     })
   })
 
@@ -83,7 +86,10 @@ describe('the proxy', () => {
       inputTokens: 16,
       cachedTokens: 4,
       cacheWriteTokens: 2,
+      cacheWrite1hTokens: 0,
       outputTokens: 3,
+      reasoningTokens: 0,
+      serverToolCalls: {},
     })
   })
 
@@ -195,7 +201,10 @@ describe('the proxy', () => {
       inputTokens: 32,
       cachedTokens: 8,
       cacheWriteTokens: 4,
+      cacheWrite1hTokens: 0,
       outputTokens: 6,
+      reasoningTokens: 0,
+      serverToolCalls: {},
     })
   })
 

@@ -8,7 +8,6 @@ import { parse, parseStored } from '#kernel/parse.ts'
 import type { Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
 import { wiresOf } from './admission.ts'
-import type { UsageRow } from './api.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
 import type { Books, Ledger } from './ledger.ts'
@@ -16,9 +15,9 @@ import type { ObserveAll } from './observe/observed.ts'
 import { observeRoutes } from './observe/routes.ts'
 import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
-import { readLoopUsage, readRecord, toUsage } from './record.ts'
+import { readLoopUsage, readRecord } from './record.ts'
 import type { Sandboxes } from './sandboxes.ts'
-import { sumUsage, type UsageSums } from './sql/calls.ts'
+import { readUsage, UsageQuestion } from './usage-sums.ts'
 
 type Deps = {
   db: DatabasePool
@@ -35,17 +34,11 @@ type Deps = {
   now: () => Date
 }
 
-const UsageQuestion = z.strictObject({
-  days: z.coerce.number().int().min(1).max(90).default(7),
-  loop: z.string().min(1).max(100).optional(),
-})
 const WiresQuestion = z.strictObject({
   org: z.string().min(1),
   model: z.string().min(1),
   provider: z.string().min(1).optional(),
 })
-const usageRowsMax = 5_000
-const dayMs = 86_400_000
 
 export function proxyRoutes(deps: Deps): Router {
   const { access } = deps
@@ -84,28 +77,3 @@ export function proxyRoutes(deps: Deps): Router {
       response.json(await readLoopUsage(request.params.id, deps))
     })
 }
-
-/** What is not in the table yet is missing from it: this page may lag, the records of passes may not. */
-async function readUsage(
-  org: string,
-  { days, loop }: z.infer<typeof UsageQuestion>,
-  { db, books, now }: Deps,
-): Promise<UsageRow[]> {
-  await books.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
-  const since = new Date(Math.floor(now().getTime() / dayMs - days + 1) * dayMs)
-  const rows = await db.any(sumUsage(org, since, loop ?? null, usageRowsMax))
-  return rows.map(toUsageRow)
-}
-
-const toUsageRow = (row: UsageSums): UsageRow => ({
-  day: row.day,
-  provider: row.provider,
-  model: row.model,
-  loop: row.loop,
-  isRehearsal: row.is_rehearsal,
-  calls: row.calls,
-  usage: toUsage(row),
-  costNanoUsd: row.cost_nano_usd,
-  unpricedCalls: row.unpriced_calls,
-  estimatedCalls: row.estimated_calls,
-})

@@ -57,6 +57,7 @@ class GeneralReply implements Reply {
   onDrain: (() => void) | null = null
   readonly #response: ServerResponse
   #isOver = false
+  isGone = false
 
   constructor(response: ServerResponse) {
     this.#response = response
@@ -100,6 +101,7 @@ class GeneralReply implements Reply {
   #closed(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.isGone = true
     this.onClose?.()
   }
 }

@@ -41,6 +41,9 @@ class HeldReply implements Reply {
   get isBegun(): boolean {
     return this.#head !== null || this.#inner.isBegun
   }
+  get isGone(): boolean {
+    return this.#inner.isGone
+  }
   get onClose() {
     return this.#inner.onClose
   }

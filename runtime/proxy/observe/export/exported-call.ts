@@ -9,7 +9,7 @@ export function toExportedCalls(text: string): ExportedCall[] {
   if (!line || line.state === 'begun') return []
   return [
     {
-      ...{ id: line.id, org: line.org, user: line.user, key: line.key },
+      ...{ id: line.id, org: line.org, team: line.team ?? null, user: line.user, key: line.key },
       ...{ loop: line.loop, pass: line.pass, attempt: line.attempt, sandbox: line.sandbox },
       ...{ provider: line.provider, model: line.model, wire: line.wire },
       isRehearsal: line.is_rehearsal,
@@ -18,8 +18,12 @@ export function toExportedCalls(text: string): ExportedCall[] {
         inputTokens: line.input_tokens,
         cachedTokens: line.cached_tokens,
         cacheWriteTokens: line.cache_write_tokens,
+        cacheWrite1hTokens: line.cache_write_1h_tokens ?? 0,
         outputTokens: line.output_tokens,
+        reasoningTokens: line.reasoning_tokens ?? 0,
+        serverToolCalls: line.server_tool_calls ?? {},
       },
+      serviceTier: line.service_tier ?? null,
       ...{ costNanoUsd: line.cost_nano_usd, isPriced: line.is_priced, toolCalls: line.tool_calls },
       ...{ beganAt: line.began_at, endedAt: line.ended_at },
       ...{ intakeMs: line.intake_ms, sentMs: line.sent_ms },
