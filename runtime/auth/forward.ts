@@ -15,6 +15,7 @@ const roleOfNoun = new Map<string, RoleName>([
   ['sandboxes', 'weaver'],
   ['threads', 'threads'],
   ['providers', 'proxy'],
+  ['budgets', 'proxy'],
   ['usage', 'proxy'],
   ['calls', 'proxy'],
   ['metrics', 'proxy'],

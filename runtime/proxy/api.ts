@@ -1,5 +1,6 @@
 // What the wire carries. Others import these as types, and never the role itself.
 import { z } from 'zod'
+import { isZone } from './budgets/window.ts'
 
 export const wires = ['messages', 'chat', 'responses', 'gemini'] as const
 export type Wire = (typeof wires)[number]
@@ -209,4 +210,118 @@ export type ProviderTest = {
   status: number | null
   latencyMs: number
   error: string | null
+}
+
+export const budgetLevels = ['org', 'team', 'user', 'key', 'loop', 'sandbox', 'model'] as const
+export type BudgetLevel = (typeof budgetLevels)[number]
+export const budgetUnits = ['usd', 'tokens', 'requests'] as const
+export type BudgetUnit = (typeof budgetUnits)[number]
+export const budgetWindows = ['minute', 'hour', 'day', 'week', 'month', 'total'] as const
+export type BudgetWindow = (typeof budgetWindows)[number]
+
+/** Nano-dollars, tokens or requests: whole numbers that JSON carries exactly. Nine million dollars are the most. */
+const Amount = z.int().min(0).max(9_000_000_000_000_000)
+const Pattern = z
+  .string()
+  .max(200)
+  .regex(/^[^*]+\*?$/, 'Write a model name, or a prefix and one star at the end.')
+const ClipTokens = z.int().min(1).max(1_000_000)
+
+export const NewBudget = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(
+        /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+        'Use lower-case letters, digits and inner hyphens.',
+      ),
+    /** Whose calls count. */
+    level: z.enum(budgetLevels),
+    /** The id of its level, or a model; not for the organisation, which is the caller's. */
+    subject: z.string().min(1).max(200).optional(),
+    /** Counts calls of this model alone. */
+    model: Pattern.optional(),
+    unit: z.enum(budgetUnits),
+    amount: Amount,
+    window: z.enum(budgetWindows),
+    /** By whose calendar a window begins. */
+    zone: z
+      .string()
+      .max(64)
+      .refine(isZone, 'Write a time zone such as Europe/Berlin.')
+      .default('UTC'),
+    /** `allow`: a call that does not fit asks for fewer tokens, and is then sent. */
+    clip: z.enum(['off', 'allow']).default('off'),
+    /** Fewer output tokens than this are worth no call. */
+    clipTokensMin: ClipTokens.default(1_024),
+    /** `observe` counts, and lets all pass. */
+    enforce: z.enum(['refuse', 'observe']).default('refuse'),
+  })
+  .superRefine(({ level, subject, unit, clip }, context) => {
+    const say = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message })
+    if (level === 'org' && subject !== undefined) say('subject', 'The organisation needs none.')
+    if (level !== 'org' && subject === undefined) say('subject', `Name the ${level}.`)
+    if (level === 'model' && subject !== undefined && !Pattern.safeParse(subject).success)
+      say('subject', 'Write a model name, or a prefix and one star at the end.')
+    if (unit === 'requests' && clip === 'allow') say('clip', 'A request cannot be clipped.')
+  })
+export type NewBudget = z.infer<typeof NewBudget>
+export type NewBudgetInput = z.input<typeof NewBudget>
+
+/** `PUT /api/budgets/:name`: what is given replaces what is stored. What it counts never changes: that is another budget. */
+export const BudgetChange = z
+  .strictObject({
+    amount: Amount.optional(),
+    clip: z.enum(['off', 'allow']).optional(),
+    clipTokensMin: ClipTokens.optional(),
+    enforce: z.enum(['refuse', 'observe']).optional(),
+    enabled: z.boolean().optional(),
+    /** Ends a raise before its time. */
+    raise: z.null().optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, 'Say what is to change.')
+export type BudgetChange = z.infer<typeof BudgetChange>
+
+/** `POST /api/budgets/:name/raise`: another amount, until a moment. */
+export const BudgetRaise = z.strictObject({
+  amount: Amount,
+  until: z.iso.datetime({ offset: true }),
+})
+export type BudgetRaise = z.infer<typeof BudgetRaise>
+
+export type Budget = {
+  name: string
+  level: BudgetLevel
+  subject: string | null
+  model: string | null
+  unit: BudgetUnit
+  amount: number
+  window: BudgetWindow
+  zone: string
+  clip: 'off' | 'allow'
+  clipTokensMin: number
+  enforce: 'refuse' | 'observe'
+  enabled: boolean
+  raise: { amount: number; until: string } | null
+  madeBy: string
+  createdAt: string
+}
+
+/** `GET /api/budgets/:name/use`: its window of the moment. */
+export type BudgetUse = {
+  name: string
+  unit: BudgetUnit
+  /** What it allows now, a raise included. */
+  amount: number
+  used: number
+  /** Leased to proxies and not spent: to be spent by them alone. */
+  leased: number
+  /** Of that, what calls in flight of this proxy may come to. */
+  reserved: number
+  /** Below zero after calls that came to more than was proved, or a lowered amount. */
+  left: number
+  from: string | null
+  /** Null = it does not reset. */
+  resetsAt: string | null
 }

@@ -30,7 +30,9 @@ export async function startProxy(config: ProxyConfig, deps: Deps): Promise<Proxy
   const refresh = async () => void (await Promise.all(all.map((one) => one.refresh())))
   const providers = { ...gateway.providers, refresh }
   const observe = createObserveAll(gateway.observer, workers)
-  const routes = proxyRoutes({ ...gateway, providers, books, observe, db, verify, access, now })
+  const budgets = { heldHere: gateway.budgets.heldHere, refresh }
+  const kept = { providers, budgets, books, observe }
+  const routes = proxyRoutes({ ...gateway, ...kept, db, log, verify, access, now })
   const { url } = starting.use(await listen(routes, 0, log))
   const started = starting.move()
   return { url, modelUrl, [Symbol.asyncDispose]: () => started.disposeAsync() }

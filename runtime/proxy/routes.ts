@@ -4,10 +4,13 @@ import type { DatabasePool } from 'slonik'
 import { z } from 'zod'
 import type { Access } from '#kernel/access.ts'
 import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
+import type { Logger } from '#kernel/log.ts'
 import { parse, parseStored } from '#kernel/parse.ts'
 import type { Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
 import { wiresOf } from './admission.ts'
+import type { KeepDeps } from './budgets/keep-budgets.ts'
+import { budgetRoutes } from './budgets/routes.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
 import type { Books, Ledger } from './ledger.ts'
@@ -26,6 +29,8 @@ type Deps = {
   sandboxes: Sandboxes
   /** This process's own, where all that comes over lines is booked. */
   ledger: Ledger
+  budgets: KeepDeps['budgets']
+  log: Logger
   /** Of all processes. */
   observe: ObserveAll
   books: Books
@@ -46,6 +51,7 @@ export function proxyRoutes(deps: Deps): Router {
     .use(withCaller(deps.verify))
     .use(providerRoutes(deps))
     .use(observeRoutes(deps))
+    .use(budgetRoutes({ ...deps, flush: deps.books.flush }))
     .get('/api/usage', async (request, response) => {
       const claims = userOf(response)
       access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })

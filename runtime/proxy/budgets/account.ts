@@ -46,6 +46,8 @@ export class Account {
   /** It was here before and left: what the database has of it is read first. */
   mustRead = false
   known: Known | null = null
+  /** Something is to be said to the database, or was and has no answer yet. */
+  isDue = false
   /** The last message failed, so nothing is known since. */
   isUnknown = false
   /** The number of the statement that was answered last. */
@@ -69,12 +71,14 @@ export class Account {
     this.mark = `[${budget.id},${this.unitCode},${startMs / 1_000}]`
   }
 
-  /** Takes over a changed budget. */
+  /** Takes over a changed budget, or the end of a raise. What was leased under a larger amount is leased anew. */
   become(budget: Budget, atMs: number): void {
     this.budget = budget
     this.isBlocking = budget.enforce === 'refuse'
-    this.amountSeen = amountAt(budget, atMs)
-    this.low = this.isBlocking ? sliceOf(this.amountSeen) / 2 : 0
+    const amount = amountAt(budget, atMs)
+    if (amount < this.amountSeen && this.free > 0) this.giveBack(this.free)
+    this.amountSeen = amount
+    this.low = this.isBlocking ? sliceOf(amount) / 2 : 0
   }
 
   needOf({ nanoUsd, tokens }: Amounts): number {

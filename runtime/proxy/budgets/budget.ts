@@ -1,12 +1,7 @@
 // A budget as the process holds it, and the pure questions one may ask it.
 import { toUsdText } from '#kernel/units.ts'
+import type { BudgetLevel, BudgetUnit, BudgetWindow } from '../api.ts'
 import type { Refusal } from '../refusal.ts'
-import type { BudgetWindow } from './window.ts'
-
-export const budgetLevels = ['org', 'team', 'user', 'key', 'loop', 'sandbox', 'model'] as const
-export type BudgetLevel = (typeof budgetLevels)[number]
-export const budgetUnits = ['usd', 'tokens', 'requests'] as const
-export type BudgetUnit = (typeof budgetUnits)[number]
 
 export type Budget = {
   id: number

@@ -1,4 +1,5 @@
 // The budgets of one process: what people set, read again and again; what calls hold, in memory; what is leased, in PostgreSQL.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabasePool } from 'slonik'
 import type { Logger } from '#kernel/log.ts'
 import { startRepeating } from '#kernel/repeat.ts'
@@ -40,6 +41,7 @@ export type EngineOptions = {
   log: Logger
   waitMs?: number
   waitersMax?: number
+  retryMs?: number
 }
 
 const waitMsUsual = 500 // A refill takes a few milliseconds; a call that ends and frees its bound, longer.
@@ -69,7 +71,7 @@ export function createEngine({ store, epoch, now, log, ...more }: EngineOptions)
       leases.tell(account)
     },
   }
-  const { waitMs = waitMsUsual, waitersMax = waitersMaxUsual } = more
+  const { waitMs = waitMsUsual, waitersMax = waitersMaxUsual, ...pace } = more
   const reserve = createReserve({
     matcher,
     keeper,
@@ -80,6 +82,7 @@ export function createEngine({ store, epoch, now, log, ...more }: EngineOptions)
     leases: () => leases,
   })
   const leases = createLeases({
+    ...pace,
     store,
     now,
     log,
@@ -104,6 +107,19 @@ export function createEngine({ store, epoch, now, log, ...more }: EngineOptions)
     leases,
     put,
     remove,
+    /** At a stop in order: what is leased and not spent is the others' at once. */
+    async giveBackAll() {
+      leases.close()
+      await leases.settled() // What is under way may still bring something.
+      for (const { accounts } of matcher.all()) {
+        for (const account of accounts.values()) {
+          if (account.free <= 0) continue
+          account.giveBack(account.free)
+          tell(account)
+        }
+      }
+      await leases.settled()
+    },
     keepUp: () => keepUp({ matcher, tell }, now()),
     stop() {
       reserve.stop()
@@ -125,6 +141,7 @@ export type StartOptions = {
 
 const keepUpMs = 500
 const purgeMs = 3_600_000
+const lastWordMs = 2_000 // Without it, what is leased here is free again when this holder comes back.
 const pollMsUsual = 1_000
 
 export async function startBudgets(options: StartOptions): Promise<Budgets> {
@@ -133,7 +150,11 @@ export async function startBudgets(options: StartOptions): Promise<Budgets> {
   const epoch = await beginEpoch(db, holder)
   const store = createLeaseStore(db, { holder, epoch })
   const engine = createEngine({ store, epoch, log, now: () => now().getTime(), ...more })
-  starting.defer(() => engine.stop())
+  starting.defer(async () => {
+    engine.reserve.stop()
+    await Promise.race([engine.giveBackAll(), sleep(lastWordMs, undefined, { ref: false })])
+    engine.stop()
+  })
   const refresh = createRefresh(db, engine)
   await refresh()
   starting.use(startRepeating(refresh, pollMs, log))

@@ -50,6 +50,8 @@ type Options = {
   needs(): ReadonlyMap<Account, Need>
   onAnswer(): void
   onGone(account: Account): void
+  /** After a failure the next try waits so long. */
+  retryMs?: number
 }
 
 export type Leases = {
@@ -61,18 +63,26 @@ export type Leases = {
   tell(account: Account): void
   /** Resolves when nothing is due, or the database does not answer. */
   settled(): Promise<void>
+  /** From now on nothing is leased; what is given back is still told. */
+  close(): void
   stop(): void
 }
 
 const batchMax = 500 // Each takes a lock on its budget, for as long as the statement runs.
-const retryMs = 250
+const retryMsUsual = 250
 const dryMs = 250 // After an empty answer nobody asks ahead for so long; a call that waits asks anyway.
 
-export function createLeases({ store, now, log, needs, onAnswer, onGone }: Options): Leases {
+export function createLeases(options: Options): Leases {
+  const { store, now, log, needs, onAnswer, onGone, retryMs = retryMsUsual } = options
   const due = new Set<Account>()
-  const state = { sends: 0, isFenced: false, failures: 0, isStopped: false }
+  const state = { sends: 0, isFenced: false, failures: 0, isClosed: false, isStopped: false }
   let running: Promise<void> | undefined
   let retry: NodeJS.Timeout | undefined
+
+  const add = (account: Account) => {
+    account.isDue = true
+    due.add(account)
+  }
 
   const start = () => {
     if (running || retry || state.isStopped || state.isFenced) return
@@ -96,7 +106,9 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
     const number = state.sends
     const waiting = needs()
     const atMs = now()
-    const asks = batch.map((account) => toAsk(account, waiting.get(account), atMs))
+    const asks = batch.map((account) =>
+      toAsk(account, waiting.get(account), { atMs, isClosed: state.isClosed }),
+    )
     try {
       const answers = await store.ask(asks, atMs)
       if (answers === 'fenced') return fence()
@@ -112,6 +124,7 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
   const take = (account: Account, ask: LeaseAsk, answer: LeaseAnswer, number: number) => {
     account.answeredNumber = number
     account.isUnknown = false
+    account.isDue = due.has(account)
     if (answer.isGone) {
       account.isGone = true
       account.isBlocking = false
@@ -119,7 +132,7 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
     }
     const before = account.granted
     applyAnswer(account, answer, now())
-    if (answer.returned !== account.returned) due.add(account)
+    if (answer.returned !== account.returned) add(account)
     if (account.granted - before < ask.want) account.askAgainMs = now() + dryMs
   }
 
@@ -137,7 +150,7 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
     state.failures += 1
     for (const account of batch) {
       account.isUnknown = true
-      due.add(account)
+      add(account)
     }
     retry = setTimeout(() => {
       retry = undefined
@@ -157,11 +170,14 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
     },
     tell(account) {
       if (account.isGone) return
-      due.add(account)
+      add(account)
       start()
     },
     async settled() {
       while (running && !retry) await running
+    },
+    close() {
+      state.isClosed = true
     },
     stop() {
       state.isStopped = true
@@ -170,9 +186,12 @@ export function createLeases({ store, now, log, needs, onAnswer, onGone }: Optio
   }
 }
 
-function toAsk(account: Account, need: Need | undefined, atMs: number): LeaseAsk {
+type Moment = { atMs: number; isClosed: boolean }
+
+function toAsk(account: Account, need: Need | undefined, { atMs, isClosed }: Moment): LeaseAsk {
   const { budget, startMs, endMs, free, returned, seq } = account
-  const isOpen = account.isBlocking && budget.enabled && atMs >= startMs && atMs < endMs
+  const isOpen =
+    !isClosed && account.isBlocking && budget.enabled && atMs >= startMs && atMs < endMs
   const ahead = account.isLow ? sliceOf(amountAt(budget, atMs)) - free : 0
   account.isLow = false
   const want = isOpen ? Math.max(0, Math.ceil(ahead), need ? need.all - free : 0) : 0

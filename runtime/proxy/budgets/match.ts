@@ -34,7 +34,10 @@ export class LiveBudget {
     const { window, zone } = this.budget
     const span = planWindow(window, zone, atMs)
     const known = this.accounts.get(span.startMs)
-    if (known) return known
+    if (known) {
+      known.become(this.budget, atMs)
+      return known
+    }
     const made = new Account(this.budget, span)
     made.become(this.budget, atMs)
     made.mustRead = span.startMs <= this.droppedStartMs
@@ -57,7 +60,7 @@ export class Matched {
   marks = ''
   #span: Span = { startMs: Number.POSITIVE_INFINITY, endMs: Number.NEGATIVE_INFINITY }
 
-  constructor(spender: Spender, budgets: readonly LiveBudget[]) {
+  constructor(spender: Spender, budgets: LiveBudget[]) {
     this.spender = spender
     this.budgets = budgets
   }
@@ -84,10 +87,14 @@ export class Matched {
     this.marks = this.accounts.map(({ mark }) => mark).join(',')
     this.#span = {
       startMs: Math.max(0, ...this.accounts.map(({ startMs }) => startMs)),
-      endMs: Math.min(Number.POSITIVE_INFINITY, ...this.accounts.map(({ endMs }) => endMs)),
+      endMs: Math.min(Number.POSITIVE_INFINITY, ...this.accounts.map((one) => endOf(one, atMs))),
     }
   }
 }
+
+/** The next moment at which it must be looked at again. */
+const endOf = ({ endMs, budget: { raise } }: Account, atMs: number) =>
+  raise !== null && raise.untilMs > atMs ? Math.min(endMs, raise.untilMs) : endMs
 
 export type Matcher = {
   find(spender: Spender): Matched

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
 import { Refusal } from '../refusal.ts'
 import type { Budget } from './budget.ts'
-import { Bank, budgetOf, Desk, flat, spenderOf } from './testing.ts'
+import { Bank, budgetOf, Desk, flat, spenderOf } from './testing/bank.ts'
 
 const refusalOf = async (promise: Promise<unknown>): Promise<Refusal> => {
   const error = await promise.then(

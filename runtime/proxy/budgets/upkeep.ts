@@ -11,8 +11,9 @@ export const idleMs = 5_000 // Longer than an agent thinks between two calls of 
 export function keepUp({ matcher, tell }: Options, atMs: number): void {
   for (const live of matcher.all()) {
     for (const account of live.accounts.values()) {
+      if (account.amountSeen !== amountAt(account.budget, atMs))
+        account.become(account.budget, atMs)
       const surplus = planGiveBack(account, atMs)
-      noteAmount(account, atMs)
       if (surplus > 0) account.giveBack(surplus)
       account.freeMin = account.free
       if (account.returned !== account.returnedKnown) tell(account)
@@ -28,20 +29,14 @@ export function planGiveBack(account: Account, atMs: number): number {
   const { budget, free, freeMin, usedMs, known, amountSeen } = account
   if (free <= 0) return 0
   if (!isCurrent(account, atMs) || !budget.enabled || !account.isBlocking) return free
-  const amount = amountAt(budget, atMs)
-  if (amount < amountSeen) return free // What was leased under the larger amount is leased anew.
   if (Math.abs(atMs - usedMs) > idleMs) return free
   // Where the database has nothing left, another holder may wait for what is too much here.
-  const keep = known !== null && known.left <= 0 ? 0 : sliceOf(amount)
+  const keep = known !== null && known.left <= 0 ? 0 : sliceOf(amountSeen)
   return Math.max(0, Math.min(free, freeMin) - keep)
 }
 
-const noteAmount = (account: Account, atMs: number) => {
-  if (account.amountSeen !== amountAt(account.budget, atMs)) account.become(account.budget, atMs)
-}
-
 const isOver = (account: Account, atMs: number) =>
-  !isCurrent(account, atMs) && account.held === 0 && account.free <= 0
+  !isCurrent(account, atMs) && account.held === 0 && account.free <= 0 && !account.isDue
 
 function drop(live: LiveBudget, account: Account, matcher: Matcher): void {
   live.drop(account)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type BudgetWindow, budgetWindows, isZone, planWindow, toWaitText } from './window.ts'
+import { type BudgetWindow, budgetWindows } from '../api.ts'
+import { isZone, planWindow, toWaitText } from './window.ts'
 
 const spanAt = (window: BudgetWindow, zone: string, at: string) => {
   const { startMs, endMs } = planWindow(window, zone, Date.parse(at))

@@ -1,7 +1,5 @@
 // The windows of a budget: by the calendar of its time zone, so a day may have 23 or 25 hours.
-
-export const budgetWindows = ['minute', 'hour', 'day', 'week', 'month', 'total'] as const
-export type BudgetWindow = (typeof budgetWindows)[number]
+import type { BudgetWindow } from '../api.ts'
 
 /** From its start on, up to its end and not with it. `total` has neither: 0 and infinity. */
 export type Span = { startMs: number; endMs: number }

@@ -29,7 +29,7 @@ create index budgets_revision on proxy.budgets (revision);
 
 -- One row: whoever changes a budget locks it until the change is there, so that revisions appear in their order.
 create table proxy.budget_revision (
-  only     boolean primary key default true check (only),
+  is_one   boolean primary key default true check (is_one),
   revision bigint not null
 );
 insert into proxy.budget_revision (revision) values (0);

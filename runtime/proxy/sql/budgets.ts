@@ -1,8 +1,7 @@
 import { sql } from 'slonik'
 import { z } from 'zod'
+import { budgetLevels, budgetUnits, budgetWindows } from '../api.ts'
 import type { Budget } from '../budgets/budget.ts'
-import { budgetLevels, budgetUnits } from '../budgets/budget.ts'
-import { budgetWindows } from '../budgets/window.ts'
 
 const Row = z.object({
   id: z.number(),

@@ -1,5 +1,5 @@
 // What the tests of the readers share: events as the vendors send them, and bytes cut anywhere.
-import type { Wire } from '../api.ts'
+import type { CallUsage, Wire } from '../api.ts'
 import type { Answer } from './answer.ts'
 import { AnswerReader } from './reader.ts'
 
@@ -90,10 +90,15 @@ export const usage = (
   cachedTokens: number,
   cacheWriteTokens: number,
   outputTokens: number,
-) => ({
+  more: Partial<CallUsage> = {},
+): CallUsage => ({
   inputTokens,
   cachedTokens,
   cacheWriteTokens,
+  cacheWrite1hTokens: 0,
   outputTokens,
+  reasoningTokens: 0,
+  serverToolCalls: {},
+  ...more,
 })
 export const bash = { id: 't1', name: 'bash', input: '{"command":"ls"}' }
