@@ -185,10 +185,12 @@ describe('the pages of the gateway', withBrowser, () => {
     assert.deepEqual(visited.troubles, [])
   })
 
+  const held: Response[] = [] // One that nobody holds is collected, and its call ends with it.
   /** A key is good a moment after it was made. */
   async function untilTaken(ask: () => Promise<Response>): Promise<void> {
     await treadle.until('a call that is taken', async () => {
       const response = await ask()
+      held.push(response)
       if (response.status !== 200) await response.text()
       return response.status === 200
     })
