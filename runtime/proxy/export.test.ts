@@ -18,6 +18,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from '../spool/api.ts'
 import { startPostgres } from '../testing/postgres.ts'
 import type { CallsExport, ExportedCall } from './api.ts'
+import { noUsage } from './ledger-line.ts'
 import { clientKey, type Stage, startStage, until } from './testing/stage.ts'
 
 const said = 'what nobody else is to read'
@@ -92,10 +93,19 @@ describe('the export', () => {
     assert.ok(id && beganAt <= endedAt && intakeMs! >= 0 && sentMs! >= 0)
     assert.ok(firstByteMs! <= lastByteMs!)
     assert.deepEqual(rest, {
-      ...{ org: 'default', user: 'owner', key: 'key-1', loop: null, pass: null, attempt: null },
+      ...{
+        org: 'default',
+        team: null,
+        user: 'owner',
+        key: 'key-1',
+        loop: null,
+        pass: null,
+        attempt: null,
+      },
       ...{ sandbox: null, provider: 'vendor', model: 'claude-opus-4-5', wire: 'messages' },
       ...{ isRehearsal: false, state: 'settled', status: 200, code: null, toolCalls: 0 },
-      usage: { inputTokens: 10, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 3 },
+      usage: { ...noUsage, inputTokens: 10, outputTokens: 3 },
+      serviceTier: null,
       ...{ costNanoUsd: 125_000, isPriced: true },
     })
   })

@@ -46,7 +46,6 @@ test('calls are summed up, and those without a price are counted', () => {
     inputTokens: 200,
     cachedTokens: 120,
     outputTokens: 14,
-    serviceTier: null,
     costNanoUsd: 5,
     unpriced: 1,
   })

@@ -215,13 +215,12 @@ export async function startStage({
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-  await until(
-    async () =>
-      (await fetch(new URL('/v1/models', stage.url), { headers: { 'x-api-key': clientKey } }))
-        .status === 200,
-  )
+  await until(() => isKeyGood(stage.url))
   return stage
 }
+const isKeyGood = async (url: URL) =>
+  (await fetch(new URL('/v1/models', url), { headers: { 'x-api-key': clientKey } })).status === 200
+
 export type Stage = Awaited<ReturnType<typeof startStage>>
 
 /** The shipped defaults, on free ports and with files of its own. */
