@@ -34,7 +34,7 @@ export const toDirect = (upstream: string): Peer =>
 
 const nginxPath = '/usr/sbin/nginx'
 
-/** One worker, as a pipe that swaps the credential and keeps nothing. */
+/** One worker, as a pipe that swaps the credential and writes a line of its log a request, as every gateway must. */
 export async function startNginx(upstream: string, owned: AsyncDisposableStack, core: number) {
   if (!existsSync(nginxPath)) return { missing: `no ${nginxPath}; apt-get install nginx-light` }
   const folder = mkdtempSync(join(tmpdir(), 'bench-nginx-'))
@@ -54,7 +54,7 @@ daemon off;
 pid ${folder}/pid;
 events { worker_connections 4096; }
 http {
-  access_log off;
+  access_log ${folder}/access.log;
   client_max_body_size 64m;
   client_body_buffer_size 2m;
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((use) => `${use}_temp_path ${folder}/${use};`).join(' ')}

@@ -1,6 +1,7 @@
 // What the wire carries. Others import these as types, and never the role itself.
 import { z } from 'zod'
 import { isZone } from './budgets/window.ts'
+import { type ProviderSettings, settingsShape } from './provider-settings.ts'
 
 export const wires = ['messages', 'chat', 'responses', 'gemini'] as const
 export type Wire = (typeof wires)[number]
@@ -13,7 +14,7 @@ export const operations = ['generate', 'count', 'compact', 'embed', 'stored'] as
 export type Operation = (typeof operations)[number]
 
 /** Which vendor's wire and header a provider wants. */
-export const providerKinds = ['anthropic', 'openai', 'gemini'] as const
+export const providerKinds = ['anthropic', 'openai', 'gemini', 'zai', 'openai-compatible'] as const
 export type ProviderKind = (typeof providerKinds)[number]
 
 const Key = z
@@ -34,11 +35,12 @@ export const NewProvider = z.strictObject({
   kind: z.enum(providerKinds),
   /** The credential itself; the command reads it from a file. It never comes back. */
   key: Key,
-  /** Origin, or origin and prefix, before /v1 or /v1beta. */
+  /** Origin, or origin and prefix; with or without /v1 or /v1beta at its end. Of Z.ai either style's. */
   baseUrl: BaseUrl.optional(),
   /** Needed for an address that is private, loopback or link-local. */
   allowPrivate: z.boolean().default(false),
   models: Models.default([]),
+  ...z.strictObject(settingsShape).partial().shape,
 })
 export type NewProvider = z.infer<typeof NewProvider>
 export type NewProviderInput = z.input<typeof NewProvider>
@@ -51,6 +53,7 @@ export const ProviderChange = z
     baseUrl: BaseUrl.optional(),
     allowPrivate: z.boolean().optional(),
     models: Models.optional(),
+    ...z.strictObject(settingsShape).partial().shape,
   })
   .refine((change) => Object.keys(change).length > 0, 'Say what is to change.')
 export type ProviderChange = z.infer<typeof ProviderChange>
@@ -63,7 +66,9 @@ export type Provider = {
   models: string[]
   createdAt: string
   lastUsedAt: string | null
-}
+  /** A sentence on a key that expires soon, or has. */
+  warning: string | null
+} & ProviderSettings
 
 /** What vendors do by themselves inside a call, and charge by use. `other` = a kind that is not known here. */
 export const serverTools = [
@@ -203,13 +208,25 @@ export type UsageRow = {
   estimatedCalls: number
 }
 
-/** `POST /api/providers/:name/test`: the provider's list of models was asked for, with the vaulted credential. */
+/** `POST /api/providers/:name/test`: `call` asks for one token of a model as well, which costs that much. */
+export const ProviderTestQuestion = z.strictObject({
+  call: z.boolean().default(false),
+  /** Default: the first that the provider lists. */
+  model: z.string().min(1).max(200).optional(),
+})
+export type ProviderTestQuestion = z.infer<typeof ProviderTestQuestion>
+
+/** The provider's list of models was asked for, with the vaulted credential. */
 export type ProviderTest = {
   ok: boolean
   /** Null = no answer came; `error` then says why. */
   status: number | null
   latencyMs: number
   error: string | null
+  /** The one-token call, where it was asked for. */
+  call: { ok: boolean; model: string; status: number | null; error: string | null } | null
+  /** A sentence on a key that expires soon, or has. */
+  warning: string | null
 }
 
 export const budgetLevels = ['org', 'team', 'user', 'key', 'loop', 'sandbox', 'model'] as const
@@ -324,4 +341,35 @@ export type BudgetUse = {
   from: string | null
   /** Null = it does not reset. */
   resetsAt: string | null
+}
+
+/** What is known of a model, as `GET /api/prices` tells it. Prices in US dollars, of tokens by the million. */
+export type PriceRow = {
+  kind: Provider['kind']
+  model: string
+  /** Where the price is from; null = it has none, and its calls are counted as unpriced. */
+  source: 'config' | 'file' | 'shipped' | 'list' | null
+  /** The first holds for all calls; a later one for those whose prompt is over `above` tokens. */
+  tiers: {
+    above: number
+    input: number
+    cached: number
+    cacheWrite5m: number
+    cacheWrite1h: number
+    output: number
+    reasoning: number
+  }[]
+  /** By use of the vendor's own tools, `usesMax` uses of a call at most. */
+  serverTools: Record<string, { usd: number; usesMax: number | null }>
+  /** Factors of how a call was served. */
+  serviceTiers: Record<string, number>
+  contextTokensMax: number | null
+  outputTokensMax: number | null
+}
+
+/** `POST /api/prices/check`: whether a file of prices would be taken. Nothing changes. */
+export type PriceCheck = {
+  ok: boolean
+  models: number
+  problems: { path: string; value?: string; message: string }[]
 }

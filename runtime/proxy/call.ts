@@ -7,14 +7,24 @@ import type { ProxyConfig } from './config.ts'
 import type { RawHeaders, Reply } from './exchange.ts'
 import { findHeader } from './headers.ts'
 import type { Ledger } from './ledger.ts'
-import { type Begun, type Ending, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
+import {
+  type Begun,
+  type Ending,
+  guessTokens,
+  noUsage,
+  toEndedLine,
+  withProvider,
+} from './ledger-line.ts'
 import { type ToldReply, withAnswerHeaders } from './observe/answer-headers.ts'
 import type { Arrival, CallEnding, CallWatch } from './observe/call-watch.ts'
 import type { Observer } from './observe/observer.ts'
+import type { Verdict } from './policy/verdict.ts'
 import type { Prices } from './prices/prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
-import type { Outcome, Watcher } from './relay.ts'
+import type { Outcome, Target, Watcher } from './relay.ts'
+import type { Plan } from './routing/plan.ts'
+import type { Stored } from './routing/stored.ts'
 import type { SandboxState } from './sandboxes.ts'
 import { toTurn } from './turn.ts'
 import type { Turns } from './turns.ts'
@@ -24,7 +34,9 @@ import { AnswerReader } from './wires/reader.ts'
 export type CallOptions = {
   begun: Begun
   caller: Caller
-  provider: LiveProvider
+  /** Where it goes, and in the end went. */
+  plan: Plan
+  verdict: Verdict
   body: Buffer
   /** What tells sessions of one API key apart; null = nothing does. */
   session: string | null
@@ -42,6 +54,7 @@ type CallDeps = {
   ledger: Ledger
   prices: Prices
   turns: Turns
+  stored: Stored
   observer: Observer
   log: Logger
   now: () => Date
@@ -84,8 +97,8 @@ export class ModelCall implements Watcher {
     return this.#told.reply
   }
 
-  sent(): void {
-    this.#watch.sent()
+  sent({ provider }: Target): void {
+    this.#watch.sent(provider)
   }
 
   head(status: number, headers: RawHeaders): void {
@@ -128,12 +141,13 @@ export class ModelCall implements Watcher {
   }
 
   #settle(answer: Answer): void {
-    const { begun, provider, state, reservation, onSettled } = this.#options
+    const { begun, plan, state, reservation, onSettled } = this.#options
+    const { provider, model } = plan.choice
     const { ledger, prices, now } = this.#deps
-    const { facts, kind, head, inputGuess } = begun
+    const { facts, inputGuess } = begun
     const known = planUsage(this.#outcome, this.#status, answer, inputGuess)
     const { usage } = known
-    const cost = prices.cost(kind, facts.model, { ...usage, serviceTier: answer.serviceTier })
+    const cost = prices.cost(provider.kind, model, { ...usage, serviceTier: answer.serviceTier })
     const costNanoUsd = cost?.nanoUsd ?? null
     const spent = {
       nanoUsd: costNanoUsd ?? 0,
@@ -153,17 +167,28 @@ export class ModelCall implements Watcher {
       error: redact(this.#error ?? answer.error, provider),
       text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
+      holds: reservation.toLine(spent),
     }
-    ledger.end(facts.id, toEndedLine(head, ending, reservation.toLine(spent)))
+    ledger.end(facts.id, toEndedLine(withProvider(begun, provider.name), ending))
     reservation.settle(spent)
     this.#told.settled(costNanoUsd)
+    this.#noteStored(answer)
     this.#handTurn(answer)
     this.#tell({ ...known, costNanoUsd, stopReason: answer.stopReason })
+    plan.close()
     onSettled()
   }
 
+  /** So that what goes on from it finds it again, and nobody else does. */
+  #noteStored({ storedId }: Answer): void {
+    const { caller, begun, plan } = this.#options
+    if (storedId === null || begun.facts.wire !== 'responses') return
+    this.#deps.stored.record(storedId, caller.org, plan.choice.provider.name)
+  }
+
   #handTurn(answer: Answer): void {
-    const { caller, begun, body, session } = this.#options
+    const { caller, begun, body, session, verdict } = this.#options
+    if (verdict.logging !== 'full') return
     const isAnswered = this.#status !== null && this.#status < 300
     if (!isAnswered || (answer.text === '' && answer.toolCalls.length === 0)) return
     this.#deps.turns.hand(toTurn({ facts: begun.facts, caller, session, answer }), body)
@@ -173,7 +198,9 @@ export class ModelCall implements Watcher {
     const [status, outcome] = [this.#status, this.#outcome]
     const error = outcome === 'complete' ? null : outcome
     this.#watch.ended({ ...known, status, outcome, error })
-    const { id: call, wire, model, provider, sandbox, loop } = this.#options.begun.facts
+    const { begun, plan } = this.#options
+    const { id: call, wire, model, sandbox, loop } = begun.facts
+    const provider = plan.choice.provider.name
     const { state, usage, costNanoUsd } = known
     const { inputTokens, outputTokens } = usage
     const facts = { call, wire, model, provider, sandbox, loop, status, outcome, state }

@@ -55,6 +55,7 @@ export const ProxyConfig = z.strictObject({
   workers: z.int().min(1).max(64),
   lineSocket: z.string().min(1).max(107),
   masterKeyFile: z.string().min(1),
+  previousMasterKeyFile: z.string().min(1).nullable(),
   rehearsal: z.strictObject({ url: z.url(), keyFile: z.string().min(1) }).nullable(),
   prices: z.array(Price).max(1_000),
   pricesFile: z.string().min(1).nullable(),
@@ -68,6 +69,7 @@ export const ProxyConfig = z.strictObject({
   keysPollMs: Duration,
   keysStaleMsMax: Duration,
   providersPollMs: Duration,
+  rulesPollMs: Duration,
   breaker: z.strictObject({
     callsMax: z.int().min(1),
     windowMs: Duration,

@@ -151,7 +151,7 @@ describe('a denial', () => {
     const denied = await callFrom(claims, 'messages', 'no-price')
     assert.equal(
       denied.body.error.message,
-      'The token budget of this pass is spent. It has used 110 of 110 tokens.',
+      'A budget of tokens has no room for this call. It has used 110 of 110 tokens.',
     )
   })
 
@@ -268,11 +268,15 @@ describe('a denial', () => {
 
   for (const [title, send, status] of [
     [
-      'a gzip body',
-      () => post('/v1/messages', gzipSync('{}'), { 'content-encoding': 'gzip' }),
+      'a body in an old packing',
+      () => post('/v1/messages', gzipSync('{}'), { 'content-encoding': 'compress' }),
       415,
     ],
-    ['a zstd body', () => post('/v1/messages', '{}', { 'content-encoding': 'zstd' }), 415],
+    [
+      'a body that is not packed as it says',
+      () => post('/v1/messages', '{}', { 'content-encoding': 'zstd' }),
+      400,
+    ],
     ['a body over the limit', () => post('/v1/messages', 'x'.repeat(70_000)), 413],
     ['two models', () => post('/v1/messages', '{"model":"a","model":"b"}'), 400],
     ['no body', () => post('/v1/messages', ''), 400],
@@ -331,8 +335,11 @@ describe('a denial', () => {
       'body/encoded': 415,
       'body/invalid': 400,
       'body/too-large': 413,
+      'budget/requests': 402,
       'budget/tokens': 402,
+      'budget/unknown': 503,
       'budget/usd': 402,
+      'budget/wait': 429,
       'capacity/full': 503,
       'credential/absent': 401,
       'credential/query': 400,
@@ -354,6 +361,20 @@ describe('a denial', () => {
       'upstream/failed': 502,
       'upstream/timeout': 504,
       'version/refused': 505,
+      'capacity/provider': 503,
+      'policy/model': 403,
+      'policy/output': 403,
+      'policy/region': 403,
+      'policy/retention': 403,
+      'policy/tool': 403,
+      'response/absent': 404,
+      'responses/unknown': 503,
+      'tags/invalid': 400,
+      'upstream/credentials': 502,
+      'budget/absent': 404,
+      'budget/exists': 409,
+      'budget/full': 409,
+      'budget/invalid': 400,
       'call/absent': 404,
       'provider/absent': 404,
       'provider/address': 400,
@@ -361,6 +382,13 @@ describe('a denial', () => {
       'provider/invalid': 400,
       'usage/invalid': 400,
       'ledger/behind': 503,
+      'route/none': 404,
+      'route/exists': 409,
+      'route/invalid': 400,
+      'policy/absent': 404,
+      'policy/invalid': 400,
+      'explain/invalid': 400,
+      'explain/key-absent': 404,
     })
   })
 })

@@ -1,24 +1,24 @@
-// A model call's way in, once it is known who asks: how often → body → what may be → booked → sent.
+// A model call's way in, once it is known who asks: how often → body → its kind's way out.
 import type { Logger } from '#kernel/log.ts'
-import { planAdmission } from './admission.ts'
 import type { Operation, Wire } from './api.ts'
-import { assertPlain, type BodyStore } from './body.ts'
+import type { BodyStore } from './body.ts'
 import type { Budgets } from './budgets/budgets.ts'
 import type { Caller } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
-import { watchCount } from './count.ts'
+import { sendCount } from './count.ts'
+import { decodeBody, readEncoding } from './encoding.ts'
 import type { Exchange } from './exchange.ts'
-import { toUpstreamHeaders } from './headers.ts'
 import type { Ledger } from './ledger.ts'
 import type { Arrival } from './observe/call-watch.ts'
 import type { Observer } from './observe/observer.ts'
 import type { Prices } from './prices/prices.ts'
 import type { Providers } from './providers.ts'
 import { Refusal } from './refusal.ts'
-import { Relay } from './relay.ts'
+import type { Router } from './routing/router.ts'
+import type { Stored } from './routing/stored.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
-import { scan } from './scan.ts'
 import { sendCall } from './send-call.ts'
+import { sendStored } from './stored.ts'
 import type { Turns } from './turns.ts'
 
 export type IntakeDeps = {
@@ -28,6 +28,8 @@ export type IntakeDeps = {
   sandboxes: Sandboxes
   ledger: Ledger
   budgets: Budgets
+  router: Router
+  stored: Stored
   turns: Turns
   observer: Observer
   log: Logger
@@ -36,14 +38,20 @@ export type IntakeDeps = {
 export type Asked = {
   exchange: Exchange
   wire: Wire
+  operation: Operation
   /** Where the path names it; else the body does. */
   model: string | null
-  operation: Operation
+  /** Path and query as the vendor has them, without a credential. */
+  target: string
+  storedId: string | null
   caller: Caller
 }
 export type Held = {
   arrival: Arrival
+  /** Unpacked. */
   body: Buffer
+  /** As it came. */
+  packed: Buffer
   state: SandboxState | undefined
   onSettled: () => void
 }
@@ -73,31 +81,24 @@ export function createIntake(deps: IntakeDeps): Intake {
         leave()
       }
       try {
-        assertPlain(exchange.headers)
-        const body = await exchange.readBody(config.bodyBytesMax, store)
-        bytes = body.length
+        if (asked.operation === 'stored') return await sendStored(deps, asked, onSettled)
+        const encoding = readEncoding(exchange.headers)
+        const packed = await exchange.readBody(config.bodyBytesMax, store)
+        bytes = packed.length
         const arrival = { atMs, bodyMs: performance.now() - atMs }
+        const body = encoding ? await decodeBody(packed, encoding, config.bodyBytesMax) : packed
+        if (body !== packed) {
+          store.bytes += body.length
+          bytes += body.length
+        }
         const forward = asked.operation === 'count' ? sendCount : sendCall
-        await forward(deps, asked, { arrival, body, state, onSettled })
+        await forward(deps, asked, { arrival, body, packed, state, onSettled })
       } catch (error) {
         onSettled()
         throw error
       }
     },
   }
-}
-
-function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { exchange, wire, caller } = asked
-  const { providers, config, log } = deps
-  const { headers: raw, reply, target } = exchange
-  const { model } = scan(held.body, { wire, operation: 'count', model: asked.model })
-  const provider = planAdmission({ caller, wire, model }, providers.all())
-  const watcher = watchCount({ reply, wire, log, onSettled: held.onSettled })
-  const headers = toUpstreamHeaders(raw, provider.vaulted)
-  const path = provider.prefix + target
-  const relay = new Relay(reply, watcher, config.idleMs)
-  provider.pool.dispatch({ method: 'POST', path, headers, body: held.body }, relay)
 }
 
 /** Counts calls in and out, overall and by sandbox. */

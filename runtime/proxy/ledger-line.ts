@@ -58,10 +58,10 @@ export type Begun = {
   kind: Provider['kind']
   /** The prompt's tokens as guessed by its bytes: the estimate if nothing better comes. */
   inputGuess: number
+  /** What the call holds in budgets, as JSON; a replay charges it. */
+  holds: string | null
   /** The facts as text, open at its end: both lines of a call start with it, so they are written down once. */
   head: string
-  /** What the call holds in budgets, as JSON (`Reservation.toLine`); null = nothing. */
-  holds: string | null
 }
 
 const bytesPerToken = 4 // The usual rule of thumb for English and code.
@@ -112,14 +112,18 @@ export function toBegun(
   return { facts, kind, inputGuess: guessTokens(bodyBytes), head, holds }
 }
 
+/** The head of a call that was answered by another provider than it was begun with. */
+export const withProvider = ({ facts, head }: Begun, provider: string): string =>
+  facts.provider === provider ? head : JSON.stringify({ ...facts, provider }).slice(0, -1)
+
 // The columns that may not be null, as a call has them that has not ended.
 const nothingYet =
   '"cached_tokens":0,"cache_write_tokens":0,"output_tokens":0,"cost_nano_usd":0,"is_priced":false,"tool_calls":0,"text":""'
 
 export const toBegunLine = ({ head, kind, inputGuess, holds }: Begun): string =>
-  `${head}${toHolds(holds)},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}}`
+  `${head},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}${toHolds(holds)}}`
 
-const toHolds = (holds: string | null) => (holds === null ? '' : `,"holds":${holds}`)
+const toHolds = (holds: string | null | undefined) => (holds ? `,"holds":${holds}` : '')
 
 export type Ending = {
   state: End['state']
@@ -139,6 +143,8 @@ export type Ending = {
   code?: string | null
   text?: string
   retryAfterS?: number | null
+  /** What the call charges its budgets, as JSON. */
+  holds?: string | null
 }
 
 const toEnd = (ending: Ending): End => ({
@@ -169,9 +175,8 @@ const toEnd = (ending: Ending): End => ({
   retry_after_s: ending.retryAfterS ?? null,
 })
 
-/** @param holds What the call came to in budgets, as JSON; null = nothing. */
-export const toEndedLine = (head: string, ending: Ending, holds: string | null = null): string =>
-  `${head}${toHolds(holds)},${JSON.stringify(toEnd(ending)).slice(1)}`
+export const toEndedLine = (head: string, ending: Ending): string =>
+  `${head}${toHolds(ending.holds)},${JSON.stringify(toEnd(ending)).slice(1)}`
 
 /** The end of a call of which only the beginning is known. */
 export function toEstimatedLine(

@@ -3,38 +3,30 @@
 
 import { once } from 'node:events'
 import { mkdir, rm } from 'node:fs/promises'
-import type { Server } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 
 const preamble = /^TREADLE-LINE 1 ([\w-]{1,64})$/
 const preambleBytesMax = 96 // The longest one that the pattern takes has 80.
 const preambleMs = 5_000 // The relay sends it at once; whoever doesn't is no relay.
-const drainMs = 3_000 // As the kernel's listeners.
 
 const lines = new WeakMap<object, string>()
 /** The sandbox whose line a connection is; undefined for one that came over TCP. */
 export const lineOf = (socket: object): string | undefined => lines.get(socket)
 
-/**
- * Hands the connections of a Unix socket to an HTTP server. The server must be listening already, on whatever:
- * one that never listened runs no header time-outs, and can't close connections that it was given.
- */
+/** Hands the connections of a Unix socket on, each with the sandbox that it is the line of. */
 export async function listenLines(
   path: string,
-  http: Server,
   connectionsMax: number,
+  accept: (socket: Socket, sandbox: string) => void,
 ): Promise<AsyncDisposable> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await rm(path, { force: true }) // Left by a process that was killed.
-  const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    socket.on('error', () => {}) // A reset; 'close' follows, and the call it carried ends by that.
+    socket.on('error', () => {}) // A reset before it is known whose it is; 'close' follows.
     readPreamble(socket, (sandbox) => {
       lines.set(socket, sandbox)
-      http.emit('connection', socket)
+      accept(socket, sandbox)
     })
   })
   server.maxConnections = connectionsMax
@@ -44,14 +36,7 @@ export async function listenLines(
   await once(server, 'listening')
   return {
     async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close')
-      server.close()
-      http.closeIdleConnections()
-      const cut = setTimeout(() => {
-        for (const socket of sockets) socket.destroy()
-      }, drainMs)
-      await closed
-      clearTimeout(cut)
+      server.close() // What came through it is with the lanes, which outlive it.
     },
   }
 }

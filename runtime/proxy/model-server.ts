@@ -1,36 +1,46 @@
-// The two doors for model calls, one HTTP server behind both: the public port, and the line socket for sandboxes.
-import { createServer } from 'node:http'
-import { listenOn } from '#kernel/http.ts'
+// The two doors for model calls, the public port and the line socket for sandboxes, with the same lanes behind both.
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import type { GatewayConfig } from './config.ts'
 import type { Handle } from './handler.ts'
-import { GeneralExchange } from './lane/general.ts'
+import { createLanes, type Lanes } from './lane/lanes.ts'
 import { listenLines } from './line.ts'
 
-const headerBytesMax = 64 * 1024 // Codex sends its workspace's paths and more in one header.
 const headersMs = 10_000
 const requestMs = 120_000 // 32 MiB at 280 KB/s.
 const keepAliveMs = 75_000 // Longer than clients keep theirs, so that they end it: no race for the last request.
+
+export type ModelServer = AsyncDisposable & { url: URL; counts: Lanes['counts'] }
 
 /** The public URL. Disposing lets calls end for a while, then cuts them; what they cost is booked either way. */
 export async function listenModels(
   config: GatewayConfig,
   handle: Handle,
   settled: () => Promise<void>,
-): Promise<AsyncDisposable & { url: URL }> {
+): Promise<ModelServer> {
   await using starting = new AsyncDisposableStack()
   starting.defer(settled) // Disposed last: a cut call is booked a moment after its socket is gone.
-  const limits = {
-    maxHeaderSize: headerBytesMax,
-    headersTimeout: headersMs,
-    requestTimeout: requestMs,
-  }
-  const server = createServer({ ...limits, keepAliveTimeout: keepAliveMs }, (request, response) =>
-    handle(new GeneralExchange(request, response)),
-  )
-  server.maxConnections = config.connectionsMax
-  const { url } = starting.use(await listenOn(server, config.port, config.workers > 1))
+  const limits = { headersMs, requestMs, keepAliveMs, stallMs: config.idleMs }
+  const lanes = starting.use(createLanes(handle, limits))
+  starting.defer(lanes.drain)
+  const url = await listenPort(config, lanes, starting)
   if (config.lineSocket !== null)
-    starting.use(await listenLines(config.lineSocket, server, config.connectionsMax))
+    starting.use(await listenLines(config.lineSocket, config.connectionsMax, lanes.accept))
   const started = starting.move()
-  return { url, [Symbol.asyncDispose]: () => started.disposeAsync() }
+  return { url, counts: lanes.counts, [Symbol.asyncDispose]: () => started.disposeAsync() }
+}
+
+async function listenPort(
+  { port, connectionsMax, workers }: GatewayConfig,
+  lanes: Lanes,
+  owned: AsyncDisposableStack,
+): Promise<URL> {
+  const door = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    lanes.accept(socket, undefined),
+  )
+  door.maxConnections = connectionsMax
+  door.listen({ port, host: '127.0.0.1', reusePort: workers > 1 })
+  await once(door, 'listening') // `once` rejects on 'error': a port in use is the caller's to explain.
+  owned.defer(() => void door.close())
+  return new URL(`http://127.0.0.1:${(door.address() as AddressInfo).port}`)
 }

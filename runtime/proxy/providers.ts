@@ -1,7 +1,6 @@
 // Providers in memory: opened credentials and connections, refreshed from the table. The table holds sealed ones only.
 import { readFileSync, statSync } from 'node:fs'
 import type { DatabasePool } from 'slonik'
-import { Pool } from 'undici'
 import { assertHost, createLookup } from '#kernel/address.ts'
 import type { Logger } from '#kernel/log.ts'
 import { Secret } from '#kernel/secret.ts'
@@ -9,11 +8,13 @@ import type { Vault } from '#kernel/vault.ts'
 import { type Provider, type Wire, wires } from './api.ts'
 import type { GatewayConfig } from './config.ts'
 import { vaultedHeaders } from './headers.ts'
+import { noSettings, type ProviderSettings } from './provider-settings.ts'
 import { listProviders, type ProviderRow } from './sql/providers.ts'
+import type { OutgoingProxy } from './upstream/connect.ts'
+import { createUpstream, type Upstream } from './upstream/upstream.ts'
 
 export const rehearsalPrefix = 'rehearsal/'
-const providersMax = 10_000
-const responseHeaderBytesMax = 64 * 1024
+export const providersMax = 10_000
 
 export type LiveProvider = {
   id: string
@@ -25,13 +26,16 @@ export type LiveProvider = {
   allowPrivate: boolean
   models: ReadonlySet<string>
   createdAt: number
-  /** Before /v1 or /v1beta in the path. */
+  /** The path of the base URL: see upstream-path.ts. */
   prefix: string
   /** The header pairs that carry the credential. */
   vaulted: readonly string[]
   key: Secret
-  pool: Pool
-}
+  upstream: Upstream
+} & Omit<ProviderSettings, 'expiresAt'> & {
+    /** Epoch ms. */
+    expiresAt: number | null
+  }
 
 export type Providers = AsyncDisposable & {
   all(): readonly LiveProvider[]
@@ -43,6 +47,8 @@ const spoken: Readonly<Record<Provider['kind'], readonly Wire[]>> = {
   anthropic: ['messages'],
   openai: ['chat', 'responses'],
   gemini: ['gemini'],
+  zai: ['messages', 'chat'],
+  'openai-compatible': ['chat', 'responses'],
   rehearsal: wires,
 }
 export const speaks = (kind: Provider['kind'], wire: Wire): boolean => spoken[kind].includes(wire)
@@ -69,7 +75,7 @@ export async function startProviders({ config, db, vault, log, now }: Options): 
     const kept = new Set(opened.map(({ id }) => id))
     const gone = live.filter(({ id, org }) => org !== null && !kept.has(id))
     live = [...rehearsal, ...opened]
-    for (const { pool } of gone) pool.close().catch(() => {}) // Its calls in flight end first; nobody waits for that.
+    for (const { upstream } of gone) void upstream.close() // Its calls in flight end first; nobody waits for that.
   }
 
   // One after the other: a slower one that read the table before a change must not bring the old key back.
@@ -97,7 +103,7 @@ export async function startProviders({ config, db, vault, log, now }: Options): 
     all: () => live,
     refresh,
     async [Symbol.asyncDispose]() {
-      await Promise.all(live.map(({ pool }) => pool.destroy()))
+      for (const { upstream } of live) upstream.destroy()
     },
   }
 }
@@ -116,7 +122,13 @@ function openProvider(row: ProviderRow, key: Secret, config: GatewayConfig): Liv
     prefix: url.pathname.replace(/\/+$/, ''),
     vaulted: vaultedHeaders(row.kind, key.reveal()),
     key,
-    pool: openPool(url, row.allow_private, config),
+    upstream: openUpstream(url, row.allow_private, config, row),
+    callsMax: row.calls_max,
+    region: row.region,
+    retention: row.retention,
+    proxyUrl: row.proxy_url,
+    ca: row.ca,
+    expiresAt: row.expires_at,
   }
 }
 
@@ -139,22 +151,38 @@ function openRehearsal(
     prefix: url.pathname.replace(/\/+$/, ''),
     vaulted: vaultedHeaders('rehearsal', key.reveal()),
     key,
-    pool: openPool(url, true, config),
+    upstream: openUpstream(url, true, config, { proxy_url: null, ca: null }),
+    ...noSettings,
+    expiresAt: null,
   }
 }
 
-/** HTTP/1.1 alone: aborts over HTTP/2 leaked in this client (nodejs/undici#5566). No redirect is ever followed. */
-function openPool(url: URL, allowPrivate: boolean, config: GatewayConfig): Pool {
+function openUpstream(
+  url: URL,
+  allowPrivate: boolean,
+  config: GatewayConfig,
+  { proxy_url: proxyUrl, ca }: Pick<ProviderRow, 'proxy_url' | 'ca'>,
+): Upstream {
   assertHost(url, allowPrivate)
-  return new Pool(url.origin, {
-    connections: config.inFlightMax, // Calls are bounded before they get here, so none queues inside.
-    pipelining: 1,
-    allowH2: false,
-    maxHeaderSize: responseHeaderBytesMax,
-    headersTimeout: config.firstByteMs,
-    bodyTimeout: config.idleMs,
-    connect: { timeout: config.connectMs, lookup: createLookup(allowPrivate) },
-  })
+  const isTls = url.protocol === 'https:'
+  const { connectMs, firstByteMs, idleMs } = config
+  const route = {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || (isTls ? 443 : 80),
+    isTls,
+    ca,
+    lookup: createLookup(allowPrivate),
+    proxy: proxyUrl === null ? null : toOutgoingProxy(new URL(proxyUrl)),
+    connectMs,
+  }
+  return createUpstream({ route, firstByteMs, idleMs })
+}
+
+/** **Trust.** An operator's own address: it may be private, and the names of upstreams are its to resolve. */
+function toOutgoingProxy({ hostname, port, username, password }: URL): OutgoingProxy {
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const authorization = username === '' ? null : `Basic ${Buffer.from(pair).toString('base64')}`
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || 80, authorization }
 }
 
 /** The vault's master key: 32 bytes in a file that its owner alone may read. */

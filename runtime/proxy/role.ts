@@ -29,9 +29,10 @@ export async function startProxy(config: ProxyConfig, deps: Deps): Promise<Proxy
   const books = { flush: async () => void (await Promise.all(all.map((one) => one.flush()))) }
   const refresh = async () => void (await Promise.all(all.map((one) => one.refresh())))
   const providers = { ...gateway.providers, refresh }
-  const observe = createObserveAll(gateway.observer, workers)
   const budgets = { heldHere: gateway.budgets.heldHere, refresh }
-  const kept = { providers, budgets, books, observe }
+  const rules = { ...gateway.rules, refresh }
+  const observe = createObserveAll(gateway.observer, workers)
+  const kept = { providers, budgets, rules, books, observe }
   const routes = proxyRoutes({ ...gateway, ...kept, db, log, verify, access, now })
   const { url } = starting.use(await listen(routes, 0, log))
   const started = starting.move()

@@ -8,17 +8,24 @@ import type { Logger } from '#kernel/log.ts'
 import { parse, parseStored } from '#kernel/parse.ts'
 import type { Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
-import { wiresOf } from './admission.ts'
 import type { KeepDeps } from './budgets/keep-budgets.ts'
 import { budgetRoutes } from './budgets/routes.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
+import type { Keys } from './keys.ts'
 import type { Books, Ledger } from './ledger.ts'
 import type { ObserveAll } from './observe/observed.ts'
 import { observeRoutes } from './observe/routes.ts'
+import { policyRoutes } from './policy/routes.ts'
+import { priceRoutes } from './price-routes.ts'
+import type { Prices } from './prices/prices.ts'
 import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
 import { readLoopUsage, readRecord } from './record.ts'
+import { wiresOf } from './routing/candidates.ts'
+import type { Router as CallRouter } from './routing/router.ts'
+import { routeRoutes } from './routing/routes.ts'
+import type { Rules } from './routing/rules.ts'
 import type { Sandboxes } from './sandboxes.ts'
 import { readUsage, UsageQuestion } from './usage-sums.ts'
 
@@ -30,6 +37,10 @@ type Deps = {
   /** This process's own, where all that comes over lines is booked. */
   ledger: Ledger
   budgets: KeepDeps['budgets']
+  rules: Rules
+  router: CallRouter
+  keys: Keys
+  prices: Prices
   log: Logger
   /** Of all processes. */
   observe: ObserveAll
@@ -51,6 +62,9 @@ export function proxyRoutes(deps: Deps): Router {
     .use(withCaller(deps.verify))
     .use(providerRoutes(deps))
     .use(observeRoutes(deps))
+    .use(priceRoutes(deps))
+    .use(routeRoutes({ ...deps, findKey: deps.keys.find, isPriced: deps.prices.isPriced }))
+    .use(policyRoutes(deps))
     .use(budgetRoutes({ ...deps, flush: deps.books.flush }))
     .get('/api/usage', async (request, response) => {
       const claims = userOf(response)
@@ -76,7 +90,8 @@ export function proxyRoutes(deps: Deps): Router {
       const parsed = parse(WiresQuestion, { ...request.query })
       if (!parsed.ok) throw fault('usage/invalid', { problems: parsed.problems })
       const { org, model, provider: pinned } = parsed.value
-      response.json({ wires: wiresOf({ org, model, pinned }, deps.providers.all()) })
+      const wanted = { org, model, pinned }
+      response.json({ wires: wiresOf(wanted, deps.providers.all(), deps.rules.routesOf(org)) })
     })
     .get('/internal/loops/:id/usage', async (request, response) => {
       serviceOf(response, 'spool')

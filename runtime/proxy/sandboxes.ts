@@ -1,5 +1,6 @@
 // What each sandbox has spent and when it last did something, in memory: no call waits for a database to know.
-import type { Purse } from './budgets/fit.ts'
+import type { SandboxClaims } from '#kernel/tokens.ts'
+import type { Purse, SandboxCaps } from './budgets/fit.ts'
 import { Refusal } from './refusal.ts'
 
 export type SandboxState = Purse & {
@@ -39,6 +40,12 @@ export function createSandboxes(callsMax: number): Sandboxes {
     restore: (sandbox, spent) => void Object.assign(get(sandbox), spent),
   }
 }
+
+/** The caps that a sandbox's token names, beside what it has spent: one more budget for each of its calls. */
+export const toSandboxCaps = (
+  purse: SandboxState,
+  { nanoUsdMax, tokensMax }: Pick<SandboxClaims, 'nanoUsdMax' | 'tokensMax'>,
+): SandboxCaps => ({ purse, nanoUsdMax, tokensMax })
 
 /** A tenth at once, so that a full map does not sort at every call. */
 function evict(states: Map<string, SandboxState>): void {

@@ -6,6 +6,13 @@ import type { Span } from './window.ts'
 /** What a call takes of each unit. A request is always one. */
 export type Amounts = { nanoUsd: number; tokens: number }
 
+/** Above all amounts of budgets, and exact as a number: what is more, or no number, counts as this much. */
+const mostAmount = 9_000_000_000_000_001
+
+/** A whole amount, whatever came: nothing that is no number may make room. */
+export const toWhole = (amount: number): number =>
+  amount >= 0 && amount < mostAmount ? Math.ceil(amount) : amount < 0 ? 0 : mostAmount
+
 const unitCodes = { usd: 0, tokens: 1, requests: 2 } as const
 
 /** What the database said last of all holders together. */

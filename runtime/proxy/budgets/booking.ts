@@ -7,6 +7,8 @@ type Booked = { budget: number; start: number; epoch: number; spent: number }
 
 // Between quotes a quote is escaped, so what a model said can look like neither.
 const endState = /"state":"(?:settled|estimated)"/
+// One line that no column takes would stop all shipping; what is above this is no true amount.
+const spentMax = 9_000_000_000_000_000
 const holds = /,"holds":(\[[\d,[\]-]+\])/
 
 /** What the lines of ended calls charge, each budget and window once. Pure. */
@@ -24,7 +26,7 @@ export function planBooking(lines: readonly string[]): Booked[] {
     for (const [budget, unitCode, start] of marks) {
       const key = `${budget} ${start} ${epoch}`
       const sum = sums.get(key) ?? { budget, start, epoch, spent: 0 }
-      sum.spent += [nanoUsd, tokens, 1][unitCode]!
+      sum.spent = Math.min(sum.spent + [nanoUsd, tokens, 1][unitCode]!, spentMax)
       sums.set(key, sum)
     }
   }

@@ -46,20 +46,21 @@ export type EngineOptions = {
 
 const waitMsUsual = 500 // A refill takes a few milliseconds; a call that ends and frees its bound, longer.
 const waitersMaxUsual = 1_000
+const freedMs = 2 // Calls that end together free their bounds for those that wait in one look at these.
 
 /** Without database and timers of its own: `keepUp` is to be called again and again. */
 export function createEngine({ store, epoch, now, log, ...more }: EngineOptions) {
   const matcher = createMatcher()
   const counts: Counts = { refused: 0, clipped: 0, waited: 0, overBound: 0 }
-  let retrying: NodeJS.Immediate | undefined
+  let retrying: NodeJS.Timeout | undefined
   const keeper = {
     epoch,
     freed() {
       if (reserve.waiting === 0 || retrying) return
-      retrying = setImmediate(() => {
+      retrying = setTimeout(() => {
         retrying = undefined
         reserve.retry()
-      })
+      }, freedMs)
     },
     overBound(account: Account, by: number) {
       counts.overBound += 1

@@ -300,12 +300,15 @@ describe('budgets in PostgreSQL', () => {
     await using holder = await open('away', 200)
     ;(await take(holder, spender, 20_000)).release()
     await postgres.kill()
-    const held = await take(holder, spender, 15_000)
-    const refused = await refusal(take(holder, spender, 50_000))
-    assert.equal(refused.code, 'budget/unknown')
-    assert.ok(refused.retryAfterS! <= 30)
-    held.settle({ nanoUsd: 15_000, tokens: 0 })
-    await postgres.start()
+    try {
+      const held = await take(holder, spender, 15_000)
+      const refused = await refusal(take(holder, spender, 50_000))
+      assert.equal(refused.code, 'budget/unknown')
+      assert.ok(refused.retryAfterS! <= 30)
+      held.settle({ nanoUsd: 15_000, tokens: 0 })
+    } finally {
+      await postgres.start()
+    }
     await until(async () => (await take(holder, spender, 80_000).catch(() => null)) !== null, 9_000)
     const { leased, left } = await readUse('north', name, keepFor())
     assert.ok(leased <= 100_000 && left >= 0)

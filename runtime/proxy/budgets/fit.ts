@@ -1,5 +1,5 @@
 // Whether a call fits into all of its budgets, and how many output tokens would. Integers throughout, and pure.
-import type { Account, Amounts } from './account.ts'
+import { type Account, type Amounts, toWhole } from './account.ts'
 
 /** The most that a call can cost; null = it has no price. */
 export type Bound = { nanoUsd: number | null; tokens: number }
@@ -10,7 +10,11 @@ export type Wanted = { outputTokens: number; inputTokens: number }
 /** What one sandbox has spent, and what its calls in flight hold. */
 export type Purse = { nanoUsd: number; tokens: number; heldNanoUsd: number; heldTokens: number }
 /** The caps that a sandbox's token names: a budget of this process alone. */
-export type SandboxCaps = { purse: Purse; nanoUsdMax?: number; tokensMax?: number }
+export type SandboxCaps = {
+  purse: Purse
+  nanoUsdMax?: number | undefined
+  tokensMax?: number | undefined
+}
 
 export type Short = Account | 'sandbox usd' | 'sandbox tokens'
 
@@ -18,8 +22,8 @@ export type Short = Account | 'sandbox usd' | 'sandbox tokens'
 export const sandboxClipTokensMin = 1_024
 
 export const toAmounts = ({ nanoUsd, tokens }: Bound): Amounts => ({
-  nanoUsd: Math.ceil(nanoUsd ?? 0),
-  tokens,
+  nanoUsd: toWhole(nanoUsd ?? 0),
+  tokens: toWhole(tokens),
 })
 
 /** A budget in dollars says nothing of what has no price. */

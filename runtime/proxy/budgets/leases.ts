@@ -132,7 +132,7 @@ export function createLeases(options: Options): Leases {
     }
     const before = account.granted
     applyAnswer(account, answer, now())
-    if (answer.returned !== account.returned) add(account)
+    if (account.returnedKnown !== account.returned) add(account)
     if (account.granted - before < ask.want) account.askAgainMs = now() + dryMs
   }
 
@@ -216,7 +216,9 @@ function applyAnswer(account: Account, answer: LeaseAnswer, atMs: number): void 
     account.returned += answer.returned
   } else account.takeGranted(answer.granted)
   account.seq = answer.seq
-  account.returnedKnown = answer.returned
+  // Less than was given back is leased where the row was thrown away, long after its window: nothing is owed to it.
+  const isLost = answer.granted < account.returned
+  account.returnedKnown = isLost ? account.returned : answer.returned
   const { amount, othersSpent, othersHeld, left } = answer
   account.known = { amount, othersSpent, othersHeld, left, atMs }
 }

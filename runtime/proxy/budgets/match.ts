@@ -56,6 +56,8 @@ export class Matched {
   readonly spender: Spender
   readonly budgets: readonly LiveBudget[]
   accounts: readonly Account[] = []
+  /** Of each, whether calls hold in it. */
+  isHeld: readonly boolean[] = []
   /** The accounts as a line of the ledger names them. */
   marks = ''
   #span: Span = { startMs: Number.POSITIVE_INFINITY, endMs: Number.NEGATIVE_INFINITY }
@@ -84,6 +86,7 @@ export class Matched {
 
   #roll(atMs: number): void {
     this.accounts = this.budgets.map((live) => live.accountAt(atMs))
+    this.isHeld = this.accounts.map(({ isBlocking }) => isBlocking)
     this.marks = this.accounts.map(({ mark }) => mark).join(',')
     this.#span = {
       startMs: Math.max(0, ...this.accounts.map(({ startMs }) => startMs)),

@@ -1,4 +1,5 @@
 // The words with which a budget says no: which one, how much of it is used and held, when it resets, who can raise it.
+import type { BudgetUnit } from '../api.ts'
 import { Refusal } from '../refusal.ts'
 import type { Account, Amounts } from './account.ts'
 import { amountAt, refusalCodeOf, toAmountText } from './budget.ts'
@@ -50,14 +51,18 @@ function toCapRefusal({ short, caps, amounts }: Asked, isSpent: boolean): Refusa
     ? [purse.nanoUsd, purse.heldNanoUsd, nanoUsdMax!, amounts.nanoUsd]
     : [purse.tokens, purse.heldTokens, tokensMax!, amounts.tokens]
   const say = [
-    `The cap of this pass: it has used ${text(used)} of ${text(all)}${heldText(text(held), held)}.`,
+    `It has used ${toShareText(unit, used, all)}${heldText(text(held), held)}: the cap of this pass.`,
     `This call can come to ${text(need)}.`,
-    'It does not reset; who runs the loop can run it again with a larger cap.',
+    'It does not reset; whoever runs the loop can run it again with a larger cap.',
   ].join(' ')
   return isSpent
     ? new Refusal(refusalCodeOf(unit), say)
     : new Refusal('budget/wait', say, holdWaitS)
 }
+
+/** `$0.1000 of $2.0000`, `10 of 20 tokens`. */
+const toShareText = (unit: BudgetUnit, used: number, all: number) =>
+  `${unit === 'usd' ? toAmountText(unit, used) : used} of ${toAmountText(unit, all)}`
 
 const heldText = (text: string, held: number) =>
   held > 0 ? `, and calls in flight hold ${text}` : ''
@@ -74,7 +79,7 @@ function toText(account: Account, { amounts, atMs }: Asked): string {
   const per = budget.window === 'total' ? 'in total' : `a ${budget.window}`
   return [
     `Budget ${budget.name} (${subjectText(budget)}, ${text(amountAt(budget, atMs))} ${per}):`,
-    `it has used ${text(used)} of ${text(amountAt(budget, atMs))}${heldText(text(heldByAll), heldByAll)}.`,
+    `it has used ${toShareText(budget.unit, used, amountAt(budget, atMs))}${heldText(text(heldByAll), heldByAll)}.`,
     `This call can come to ${text(account.needOf(amounts))}.`,
     reset,
     `An owner of the organisation can raise it: treadle budget set ${budget.name}`,

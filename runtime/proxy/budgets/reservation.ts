@@ -1,5 +1,5 @@
 // What one call holds in all of its budgets, from before it is sent until its end is known.
-import type { Account, Amounts } from './account.ts'
+import { type Account, type Amounts, toWhole } from './account.ts'
 import type { SandboxCaps } from './fit.ts'
 
 export type Spent = { nanoUsd: number; tokens: number }
@@ -35,6 +35,8 @@ export const nothingHeld: Reservation = {
 
 type Made = {
   accounts: readonly Account[]
+  /** Which of them hold: one that only watches counts what came, for what may come has no bound there. */
+  isHeld: readonly boolean[]
   marks: string
   caps: SandboxCaps | undefined
   amounts: Amounts
@@ -52,15 +54,16 @@ export class HeldReservation implements Reservation {
     this.outputTokensMax = made.outputTokensMax
     this.#made = made
     this.#keeper = keeper
-    const { accounts, amounts, caps } = made
-    for (let i = 0; i < accounts.length; i += 1) accounts[i]!.hold(accounts[i]!.needOf(amounts))
+    const { accounts, isHeld, amounts, caps } = made
+    for (let i = 0; i < accounts.length; i += 1)
+      if (isHeld[i]) accounts[i]!.hold(accounts[i]!.needOf(amounts))
     if (!caps) return
     caps.purse.heldNanoUsd += amounts.nanoUsd
     caps.purse.heldTokens += amounts.tokens
   }
 
   settle(spent: Spent): void {
-    this.#end(toWhole(spent), 1)
+    this.#end(toSpent(spent), 1)
   }
 
   release(): void {
@@ -70,20 +73,20 @@ export class HeldReservation implements Reservation {
   toLine(spent?: Spent): string | null {
     const { accounts, marks, amounts } = this.#made
     if (accounts.length === 0) return null
-    const { nanoUsd, tokens } = spent ? toWhole(spent) : amounts
+    const { nanoUsd, tokens } = spent ? toSpent(spent) : amounts
     return `[${this.#keeper.epoch},${nanoUsd},${tokens},${marks}]`
   }
 
   #end(spent: Amounts, requests: 0 | 1): void {
     if (this.#isOver) return
     this.#isOver = true
-    const { accounts, amounts, caps } = this.#made
+    const { accounts, isHeld, amounts, caps } = this.#made
     for (let i = 0; i < accounts.length; i += 1) {
       const account = accounts[i]!
-      const held = account.needOf(amounts)
+      const held = isHeld[i] ? account.needOf(amounts) : 0
       const came = account.unitCode === 2 ? requests : account.needOf(spent)
       account.settle(held, came)
-      if (came > held) this.#keeper.overBound(account, came - held)
+      if (isHeld[i] && came > held) this.#keeper.overBound(account, came - held)
     }
     if (caps) {
       caps.purse.heldNanoUsd -= amounts.nanoUsd
@@ -95,7 +98,7 @@ export class HeldReservation implements Reservation {
   }
 }
 
-const toWhole = ({ nanoUsd, tokens }: Spent): Amounts => ({
-  nanoUsd: Math.ceil(nanoUsd),
-  tokens: Math.ceil(tokens),
+const toSpent = ({ nanoUsd, tokens }: Spent): Amounts => ({
+  nanoUsd: toWhole(nanoUsd),
+  tokens: toWhole(tokens),
 })

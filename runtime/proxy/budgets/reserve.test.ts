@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../refusal.ts'
+import { createSandboxes, toSandboxCaps } from '../sandboxes.ts'
 import type { Budget } from './budget.ts'
 import { Bank, budgetOf, Desk, flat, spenderOf } from './testing/bank.ts'
 
@@ -202,8 +204,8 @@ describe('a reservation', () => {
     const desk = open()
     bank.budgets.clear()
     desk.engine.remove(1)
-    const purse = { nanoUsd: 0, tokens: 0, heldNanoUsd: 0, heldTokens: 0 }
-    const caps = { purse, nanoUsdMax: 10_000, tokensMax: 2_000 }
+    const purse = createSandboxes(1).get('sb-1')
+    const caps = toSandboxCaps(purse, { nanoUsdMax: 10_000, tokensMax: 2_000 })
     const boundOf = (outputTokens: number) => ({
       nanoUsd: outputTokens,
       tokens: outputTokens + 100,
@@ -218,21 +220,141 @@ describe('a reservation', () => {
     assert.equal(made.outputTokensMax, 1_900)
     assert.equal(purse.heldTokens, 2_000)
     made.settle({ nanoUsd: 900, tokens: 1_000 })
-    assert.deepEqual(purse, { nanoUsd: 900, tokens: 1_000, heldNanoUsd: 0, heldTokens: 0 })
+    assert.partialDeepStrictEqual(purse, {
+      nanoUsd: 900,
+      tokens: 1_000,
+      heldNanoUsd: 0,
+      heldTokens: 0,
+    })
     const refused = await refusalOf(Promise.resolve().then(() => desk.engine.reserve.reserve(ask)))
     assert.equal(refused.code, 'budget/tokens')
-    assert.match(refused.message, /it has used 1000 tokens of 2000 tokens/)
+    assert.match(refused.message, /It has used 1000 of 2000 tokens: the cap of this pass\./)
   })
 
   test('waits in a queue with an end', async () => {
     bank.budgets.set(1, budgetOf({ amount: 1_000 }))
-    const desk = new Desk(bank, 'journal-1', now, { waitersMax: 2 })
+    const desk = new Desk(bank, 'journal-1', now, { waitersMax: 4 })
     const first = await desk.call(flat(1_000))
     const waiting = [1, 2].map(() => refusalOf(desk.call(flat(10))))
     const refused = await refusalOf(desk.call(flat(10)))
     assert.equal(refused.code, 'budget/wait')
-    assert.equal(desk.engine.reserve.waiting, 2)
+    assert.equal(desk.engine.reserve.waiting, 2) // The other half is for other organisations.
     await Promise.all(waiting)
     desk.end(first, 1)
+  })
+
+  test('that the database does not answer in time is refused as unknown, and never let in', async () => {
+    const desk = open({ amount: 1_000 })
+    desk.end(await desk.call(flat(10)), 10)
+    bank.isSilent = true
+    const refused = await refusalOf(desk.call(flat(500)))
+    assert.deepEqual([refused.code, refused.retryAfterS], ['budget/unknown', 5])
+  })
+
+  test('that finds the queue full is still clipped to what is leased here', async () => {
+    bank.budgets.set(1, budgetOf({ amount: 1_000, clip: 'allow' }))
+    const desk = new Desk(bank, 'journal-1', now, { waitersMax: 0 })
+    const [account] = desk.engine.matcher.find(spenderOf()).at(atMs).accounts
+    account!.takeGranted(60)
+    const made = await desk.call((outputTokens) => ({ nanoUsd: outputTokens, tokens: 0 }))
+    assert.equal(made.outputTokensMax, 60)
+  })
+
+  test('leases a hundredth ahead at most, and gives back what nobody needs', async () => {
+    const desk = open({ amount: 100_000 })
+    desk.end(await desk.call(flat(500)), 100)
+    await desk.engine.leases.settled()
+    assert.ok(bank.committed(1) <= 500 + 1_000, String(bank.committed(1)))
+    desk.end(await desk.call(flat(20_000)), 100)
+    assert.ok(bank.committed(1) >= 20_000)
+    desk.engine.keepUp()
+    desk.engine.keepUp()
+    await desk.engine.leases.settled()
+    assert.ok(bank.committed(1) <= 200 + 1_000, String(bank.committed(1)))
+    atMs += 6_000
+    desk.engine.keepUp()
+    await desk.engine.leases.settled()
+    assert.equal(bank.committed(1), 200)
+  })
+
+  test('is not waited for longer than it may be, and a call that left leaves what was too little for it', async () => {
+    const desk = open({ amount: 1_000 })
+    const first = await desk.call(flat(600))
+    await refusalOf(desk.call(flat(500)))
+    await desk.engine.leases.settled()
+    assert.equal(bank.committed(1), 600)
+    desk.end(first, 1)
+  })
+
+  /** Until all that is due is said, and what is over is let go of. */
+  const settle = async (desk: Desk) => {
+    for (let turn = 0; turn < 3; turn += 1) {
+      desk.engine.keepUp()
+      await sleep(5) // What failed is tried again by then.
+      await desk.engine.leases.settled()
+    }
+  }
+  const dayMs = 86_400_000
+  const windowOf = () => Date.parse(new Date(atMs).toISOString().slice(0, 10))
+
+  test('in a window that was let go of, and that the clock went back to, finds what was spent there', async () => {
+    const desk = open({ amount: 1_000, window: 'day' })
+    desk.end(await desk.call(flat(900)), 900)
+    atMs += 2 * dayMs
+    await settle(desk)
+    const live = desk.engine.matcher.get(1)!
+    assert.equal(live.accounts.size, 0)
+    atMs -= 2 * dayMs
+    assert.equal((await refusalOf(desk.call(flat(200)))).code, 'budget/usd')
+    desk.end(await desk.call(flat(100)), 100)
+    assert.ok(bank.committed(1, windowOf()) <= 1_000)
+  })
+
+  test('leaves nothing leased in a window that ended while an answer was lost', async () => {
+    const desk = open({ amount: 1_000, window: 'day' })
+    const started = windowOf()
+    bank.losesAnswer = true
+    await refusalOf(desk.call(flat(500)))
+    assert.equal(bank.committed(1, started), 500)
+    atMs += dayMs
+    desk.engine.keepUp()
+    bank.losesAnswer = false
+    await settle(desk)
+    assert.equal(bank.committed(1, started), 0)
+  })
+
+  test('that ends when its window was thrown away long ago is let go of', async () => {
+    const desk = open({ amount: 1_000, window: 'day' })
+    const held = await desk.call(flat(300))
+    desk.leave(await desk.call(flat(300)))
+    atMs += 3 * dayMs
+    await settle(desk)
+    bank.rows.clear()
+    desk.leave(held)
+    await settle(desk)
+    assert.equal(desk.engine.matcher.get(1)!.accounts.size, 0)
+  })
+
+  for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, 1e300]) {
+    test(`with a bound of ${wrong} fits into nothing, and watching it breaks no sum`, async () => {
+      const desk = open({ amount: 9e15, level: 'key', subject: 'key-1' }, { enforce: 'observe' })
+      assert.equal((await refusalOf(desk.call(flat(wrong)))).code, 'budget/usd')
+      const watched = spenderOf({ key: 'key-2' })
+      const held = await desk.call(flat(wrong), watched)
+      const other = await desk.call(flat(7), watched)
+      desk.end(held, 5)
+      desk.end(other, 6)
+      const account = desk.engine.matcher.find(watched).at(atMs).accounts[0]!
+      assert.deepEqual([account.spent, account.held, account.free], [11, 0, -11])
+      assert.equal(desk.engine.counts.overBound, 0)
+      desk.ship()
+      assert.equal(bank.spent(2), 11)
+    })
+  }
+
+  test('that comes to no number is charged as more than any budget has', async () => {
+    const desk = open({ amount: 1_000 })
+    desk.end(await desk.call(flat(10)), Number.NaN)
+    assert.equal((await refusalOf(desk.call(flat(1)))).code, 'budget/usd')
   })
 })

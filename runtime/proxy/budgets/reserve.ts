@@ -56,6 +56,7 @@ type Options = {
   waitersMax: number
 }
 
+const orgShare = 0.5
 const askAgainMs = 50 // While calls wait, and others may have given something back.
 
 export type Reserve = {
@@ -70,6 +71,7 @@ export type Reserve = {
 export function createReserve(options: Options): Reserve {
   const { matcher, keeper, counts, now, waitMs, waitersMax } = options
   const waiters = new Set<Waiter>()
+  const waitingOf = new Map<string, number>()
   let again: NodeJS.Timeout | undefined
 
   const take = (
@@ -78,10 +80,10 @@ export function createReserve(options: Options): Reserve {
     bound: Bound,
     clip: number | null,
   ) => {
-    const { accounts, marks } = matched
+    const { accounts, isHeld, marks } = matched
     const amounts = toAmounts(bound)
     const made = new HeldReservation(
-      { accounts, marks, caps, amounts, outputTokensMax: clip },
+      { accounts, isHeld, marks, caps, amounts, outputTokensMax: clip },
       keeper,
     )
     noteUse(accounts, now(), options.leases())
@@ -114,13 +116,24 @@ export function createReserve(options: Options): Reserve {
     const spent = short.find((one) => roomWithoutHolds(one, caps, atMs) < needOf(one, least))
     if (spent) return toSpentRefusal({ short: spent, caps, amounts: least, atMs })
     if (!isLast) return undefined
-    const unknown = short.find((one) => typeof one !== 'string' && isUnknown(one))
+    const unknown = short.find((one) => typeof one !== 'string' && isUnheard(one, number))
     if (unknown) return toUnknownRefusal({ short: unknown })
     return toHeldRefusal({ short: short[0]!, caps, amounts: least, atMs })
   }
 
+  const count = (org: string, by: 1 | -1) => {
+    const waiting = (waitingOf.get(org) ?? 0) + by
+    if (waiting > 0) waitingOf.set(org, waiting)
+    else waitingOf.delete(org)
+  }
+
+  /** One organisation's calls leave places for those of others. */
+  const hasPlace = (org: string) =>
+    waiters.size < waitersMax && (waitingOf.get(org) ?? 0) < Math.max(1, waitersMax * orgShare)
+
   const finish = (waiter: Waiter, found: Reservation | Refusal) => {
     waiters.delete(waiter)
+    count(waiter.spender.org, -1)
     clearTimeout(waiter.timer)
     if (!(found instanceof Refusal)) return waiter.resolve(found)
     counts.refused += 1
@@ -151,6 +164,7 @@ export function createReserve(options: Options): Reserve {
     }, waitMs)
     const waiter: Waiter = { ...ask, number, accounts, bound, timer, resolve, reject }
     waiters.add(waiter)
+    count(ask.spender.org, 1)
     askFor(waiter)
     return promise
   }
@@ -178,10 +192,11 @@ export function createReserve(options: Options): Reserve {
       if (isPriced && fits(matched.accounts, caps, toAmounts(bound)))
         return take(matched, caps, bound, null)
       const found = attempt(ask, options.leases().sends, false)
-      if (found && !(found instanceof Refusal)) return found
-      if (!found && waiters.size < waitersMax) return wait(ask)
+      if (!found && hasPlace(spender.org)) return wait(ask)
+      const last = found ?? attempt(ask, 0, true)!
+      if (!(last instanceof Refusal)) return last
       counts.refused += 1
-      throw found ?? attempt(ask, 0, true)
+      throw last
     },
     needs: () => sumNeeds(waiters),
     retry() {
@@ -220,10 +235,13 @@ const toUnpriced = (model: string) =>
 
 const isUnknown = ({ known, isUnknown }: Account) => known === null || isUnknown
 
+/** Nothing was heard of it since the call came: the database is away, or slow. */
+const isUnheard = (account: Account, number: number) =>
+  isUnknown(account) || account.answeredNumber <= number
+
 /** The database may have more for it than what it said before the call came. */
 const mayGrow = (short: Short, number: number) =>
-  typeof short !== 'string' &&
-  (isUnknown(short) || short.answeredNumber <= number || short.known!.left > 0)
+  typeof short !== 'string' && (isUnheard(short, number) || short.known!.left > 0)
 
 const needOf = (short: Short, amounts: { nanoUsd: number; tokens: number }) =>
   short === 'sandbox usd'

@@ -10,9 +10,10 @@ export class GeneralExchange implements Exchange {
   readonly line: string | undefined
   readonly #request: IncomingMessage
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, isDraining = false) {
     this.#request = request
     this.reply = new GeneralReply(response)
+    if (isDraining) response.shouldKeepAlive = false
     this.line = lineOf(request.socket)
   }
 
@@ -78,7 +79,8 @@ class GeneralReply implements Reply {
 
   begin(status: number, headers: RawHeaders, _framing: Framing): void {
     this.#response.writeHead(status, headers as string[])
-    setImmediate(() => this.#response.flushHeaders()) // A head waits for nothing but what came with it.
+    // A head waits for nothing but what came with it. `flushHeaders` would write its high bytes as UTF-8.
+    setImmediate(() => this.#isOver || this.#response.write(Buffer.alloc(0)))
   }
 
   write(payload: Buffer, _raw: Buffer): boolean {

@@ -31,13 +31,13 @@ export function toSpan(watch: CallWatch, ending: CallEnding, sampleRatio: number
   }
 }
 
-const toRequest = ({ begun: { facts, kind } }: CallWatch): Span['attributes'] => ({
+const toRequest = ({ begun: { facts }, provider, kind }: CallWatch): Span['attributes'] => ({
   'gen_ai.operation.name': toOperation(facts.wire),
   'gen_ai.provider.name': toProviderName(kind),
   'gen_ai.request.model': facts.model,
   'treadle.call.id': facts.id,
   'treadle.org': facts.org,
-  'treadle.provider': facts.provider,
+  'treadle.provider': provider,
   'treadle.wire': facts.wire,
   'treadle.loop': facts.loop,
   'treadle.pass': facts.pass,

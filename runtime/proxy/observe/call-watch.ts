@@ -42,6 +42,9 @@ export class CallWatch {
   lastByteAtMs: number | null = null
   isStream = false
   bytes = 0
+  /** Where it goes, and in the end went. */
+  provider: string | null
+  kind: Begun['kind']
   retries = 0
   readonly #heard: Heard
 
@@ -49,11 +52,15 @@ export class CallWatch {
     this.begun = begun
     this.arrival = arrival
     this.headers = headers
+    this.provider = begun.facts.provider
+    this.kind = begun.kind
     this.#heard = heard
   }
 
   /** It was handed to an upstream; again where that is a further try. */
-  sent(): void {
+  sent(to: { name: string; kind: Begun['kind'] }): void {
+    this.provider = to.name
+    this.kind = to.kind
     if (this.sentAtMs !== null) this.retries += 1
     this.sentAtMs ??= performance.now()
   }

@@ -25,10 +25,10 @@ export function createLiveTable(): LiveTable {
 
 function toLiveCall(watch: CallWatch): LiveCall {
   const { facts } = watch.begun
-  const { id, user, key, loop, pass, sandbox, provider, model, wire, began_at: beganAt } = facts
+  const { id, user, key, loop, pass, sandbox, model, wire, began_at: beganAt } = facts
   const { firstByteMs } = watch.timing()
   return {
-    ...{ id, user, key, loop, pass, sandbox, provider, model, wire, beganAt },
+    ...{ id, user, key, loop, pass, sandbox, provider: watch.provider, model, wire, beganAt },
     isRehearsal: facts.is_rehearsal,
     sinceMs: Math.round(performance.now() - watch.bookedAtMs),
     firstByteMs,

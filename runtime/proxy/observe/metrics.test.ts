@@ -24,7 +24,7 @@ function watchOf({ org = 'north', provider = 'acme', model = 'm-1' }: Who = {}):
 
 function streamed(who?: Who): CallWatch {
   const watch = watchOf(who)
-  watch.sent()
+  watch.sent({ name: who?.provider ?? 'acme', kind: 'anthropic' })
   watch.head('text/event-stream; charset=utf-8')
   watch.data(100)
   watch.lastByte()

@@ -74,12 +74,12 @@ function createSeriesTable() {
   }
   return {
     all: () => table.values(),
-    of({ begun: { facts, kind } }: CallWatch, { status }: CallEnding): CallSeries {
+    of({ begun: { facts }, provider, kind }: CallWatch, { status }: CallEnding): CallSeries {
       // A name that no upstream ever answered to may be anything that somebody typed.
       const isProven = status !== null && status < 300
       return find({
         org: capOrg(facts.org, true),
-        provider: capProvider(facts.provider ?? other, true),
+        provider: capProvider(provider ?? other, true),
         kind,
         model: capModel(facts.model, isProven),
         wire: facts.wire,

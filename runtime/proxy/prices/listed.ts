@@ -10,7 +10,12 @@ export type ListedPrice = {
 }
 
 /** What the list calls each vendor. */
-const listNames = { anthropic: 'anthropic', openai: 'openai', gemini: 'google' } as const
+const listNames: Readonly<Record<string, string>> = {
+  anthropic: 'anthropic',
+  openai: 'openai',
+  gemini: 'google',
+  zai: 'zai',
+}
 
 /** A vendor's own model, or one that speaks the vendor's wire. Some 50 us a call, so only for what is not yet known. */
 export function findListed(
@@ -19,8 +24,9 @@ export function findListed(
   timestamp: Date,
 ): ListedPrice | null {
   if (kind === 'rehearsal') return null
+  const providerId = listNames[kind]
   const found =
-    calc(model, { providerId: listNames[kind], timestamp }) ?? calc(model, { timestamp })
+    (providerId ? calc(model, { providerId, timestamp }) : null) ?? calc(model, { timestamp })
   if (!found) return null
   const { model_price: prices, model: about } = found
   return {

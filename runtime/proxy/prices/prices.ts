@@ -16,6 +16,9 @@ import {
 } from './rates.ts'
 
 type Kind = Provider['kind']
+
+export type { Counted }
+
 export type Source = 'config' | 'file' | 'shipped' | 'list'
 export type Limits = { contextTokensMax: number; outputTokensMax: number }
 
@@ -106,7 +109,7 @@ function createMemo(find: (kind: Kind, model: string, at: Date) => Known, now: (
   return {
     get(kind: Kind, model: string): Known {
       const models = kinds.get(kind) ?? new Map<string, Kept>()
-      kinds.set(kind, models)
+      if (models.size === 0) kinds.set(kind, models)
       const at = now()
       const kept = models.get(model)
       if (kept && Math.abs(at.getTime() - kept.atMs) < keepMs) return kept.known

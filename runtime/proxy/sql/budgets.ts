@@ -136,6 +136,9 @@ export const sumUse = (budget: number, startS: number) => sql.type(Use)`
     coalesce(sum(greatest(granted - returned - spent, 0)), 0)::bigint as held
   from proxy.budget_leases where budget = ${budget} and window_start = ${startS}`
 
+// Far above every amount, and a thousandth of where a column overflows: shipping must not stop at a sum.
+const spentMax = 9_000_000_000_000_000
+
 /**
  * Books what calls came to, as JSON rows of budget, start, epoch and spent. What has no lease any more goes to what
  * earlier processes spent: nothing is lost. Leases are locked in one order, as leasing takes them.
@@ -148,7 +151,7 @@ export const bookSpent = (holder: string, rows: string) => sql.unsafe`
     join spent s on s.budget = l.budget and s.start = l.window_start and s.epoch = l.epoch
     where l.holder = ${holder} order by l.budget, l.window_start, l.epoch for update of l
   ), booked as (
-    update proxy.budget_leases l set spent = l.spent + leased.spent from leased
+    update proxy.budget_leases l set spent = least(l.spent, ${spentMax}::bigint) + leased.spent from leased
     where l.holder = ${holder} and l.budget = leased.budget and l.window_start = leased.window_start
       and l.epoch = leased.epoch
     returning l.budget, l.window_start, l.epoch
@@ -161,7 +164,7 @@ export const bookSpent = (holder: string, rows: string) => sql.unsafe`
   group by s.budget, s.start
   order by s.budget, s.start
   on conflict (budget, window_start, holder, epoch)
-    do update set spent = budget_leases.spent + excluded.spent`
+    do update set spent = least(budget_leases.spent, ${spentMax}::bigint) + excluded.spent`
 
 const longestS = 40 * 86_400 // Of all windows with an end, and more than a month.
 

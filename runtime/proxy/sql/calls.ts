@@ -11,7 +11,7 @@ export const upsertCalls = (rows: string) => sql.unsafe`
   insert into proxy.calls
   select * from json_populate_recordset(null::proxy.calls, ${rows}::json)
   on conflict (id) do update set
-    state = excluded.state, status = excluded.status,
+    state = excluded.state, status = excluded.status, provider = excluded.provider,
     input_tokens = excluded.input_tokens, cached_tokens = excluded.cached_tokens,
     cache_write_tokens = excluded.cache_write_tokens, output_tokens = excluded.output_tokens,
     cache_write_1h_tokens = excluded.cache_write_1h_tokens, reasoning_tokens = excluded.reasoning_tokens,
@@ -181,8 +181,8 @@ export type CallRow = z.infer<typeof CallRow>
 const callColumns = sql.fragment`
   id, org, loop, pass, attempt, sandbox, key, provider, model, wire, is_rehearsal, state, status,
   input_tokens, cached_tokens, cache_write_tokens, output_tokens, cache_write_1h_tokens, reasoning_tokens,
-  server_tool_calls, service_tier, cost_nano_usd, is_priced,
-  stop_reason, tool_calls, began_at, ended_at, first_byte_ms, intake_ms, sent_ms, last_byte_ms, error`
+  server_tool_calls, service_tier, cost_nano_usd, is_priced, stop_reason, tool_calls, began_at, ended_at,
+  first_byte_ms, intake_ms, sent_ms, last_byte_ms, error`
 
 export const findCall = (org: string, id: string) => sql.type(CallRow)`
   select ${callColumns} from proxy.calls where org = ${org} and id = ${id}`

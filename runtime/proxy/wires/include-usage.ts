@@ -121,11 +121,13 @@ function firstEnd(text: string): number {
   return ending.test(text) ? ending.lastIndex : -1
 }
 
-const endings = ['\n\n', '\n\r\n', '\r\r'] as const
+const endings = ['\n\r\n', '\r\r'] as const
 
 /** Behind the last end of an event, or 0. */
 function lastEnd(text: string): number {
-  let end = 0
+  let end = text.lastIndexOf('\n\n') + 2
+  if (end === 1) end = 0
+  if (!text.includes('\r', end)) return end // As most streams: looking backwards for what isn't there is slow.
   for (const mark of endings) {
     const at = text.lastIndexOf(mark)
     if (at >= 0) end = Math.max(end, at + mark.length)

@@ -35,6 +35,7 @@ export function hasOutput(reported: unknown): boolean {
 }
 
 export function readUsage(answer: Answer, parts: Parts, reported: unknown): void {
+  if (typeof reported !== 'object' || reported === null) return
   const usage = toRecord(reported)
   if (toCount(usage.prompt_tokens) !== undefined) readOpenAi(parts, usage)
   else readOwn(parts, usage)

@@ -20,8 +20,6 @@ const openBrace = 0x7b
 const openBracket = 0x5b
 const spaces: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]) // And the mark of the byte order.
 
-const firstSign = (chunk: Buffer) => chunk.find((byte) => !spaces.has(byte))
-
 export type ReaderOptions = {
   wire: Wire
   contentType: string | undefined
@@ -93,9 +91,7 @@ export class AnswerReader {
   }
 
   /** By the first byte: some servers send a stream as JSON by its head, or an error in the place of a stream. */
-  #begin(chunk: Buffer): void {
-    const first = firstSign(chunk)
-    if (first === undefined) return
+  #begin(first: number): void {
     this.#isBegun = true
     if (first !== openBrace && first !== openBracket) {
       this.#sse = new SseReader((data) => this.#event(data))
@@ -104,9 +100,14 @@ export class AnswerReader {
     }
   }
 
-  #read(chunk: Buffer): void {
-    if (!this.#isBegun) this.#begin(chunk)
-    if (!this.#isBegun) return // Only spaces so far.
+  #read(read: Buffer): void {
+    let chunk = read
+    if (!this.#isBegun) {
+      const at = read.findIndex((byte) => !spaces.has(byte))
+      if (at < 0) return
+      chunk = read.subarray(at)
+      this.#begin(chunk[0]!)
+    }
     this.#bytes += chunk.length
     if (this.#sse) {
       if (this.#decoder && this.#bytes > decodedBytesMax) throw new Error('too long to be read')
@@ -157,10 +158,7 @@ export class AnswerReader {
     const bytes = rest.length === 0 ? first : Buffer.concat(this.#whole)
     const text = bytes.toString()
     try {
-      this.#wire.whole(
-        this.#answer,
-        JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text),
-      )
+      this.#wire.whole(this.#answer, JSON.parse(text))
     } catch {
       this.#answer.outputChars += text.length // It was cut, so what came of it stands for what was said.
     }

@@ -6,7 +6,6 @@ const eventCharsMax = 16 * 1024 * 1024 // A closing event repeats a whole answer
 
 const letterE = 0x65
 const space = 0x20
-const byteOrderMark = 0xfeff
 
 export class SseReader {
   readonly #decoder = new StringDecoder('utf8')
@@ -15,7 +14,6 @@ export class SseReader {
   #partsChars = 0
   #data: string | undefined
   #wasCr = false
-  #isBegun = false
 
   constructor(onData: (data: string) => void) {
     this.#onData = onData
@@ -40,13 +38,9 @@ export class SseReader {
     this.#line('')
   }
 
-  /** A line ends by CR, LF, or both; between the two the bytes may be cut. A mark of the byte order may stand at the start. */
+  /** A line ends by CR, LF, or both; between the two the bytes may be cut. */
   #toLf(read: string): string {
     let text = read
-    if (!this.#isBegun && text !== '') {
-      this.#isBegun = true
-      if (text.charCodeAt(0) === byteOrderMark) text = text.slice(1)
-    }
     if (!this.#wasCr && !text.includes('\r')) return text
     if (text === '') return text
     if (this.#wasCr && text.startsWith('\n')) text = text.slice(1)

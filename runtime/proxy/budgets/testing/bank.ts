@@ -56,6 +56,8 @@ export class Bank {
   readonly rows = new Map<string, Row[]>()
   readonly epochs = new Map<string, number>()
   isAway = false
+  /** Takes what is asked, and says nothing. */
+  isSilent = false
   asks = 0
   /** Loses an answer after the work was done, as a cut connection does. */
   losesAnswer = false
@@ -77,6 +79,7 @@ export class Bank {
     return {
       ask: async (asks, atMs) => {
         this.asks += 1
+        if (this.isSilent) await new Promise(() => {})
         if (this.isAway) throw new Error('the bank is away')
         if (this.epochs.get(holder) !== epoch) return 'fenced'
         const answers = asks.map((ask) => this.#answer(ask, holder, epoch, atMs))
