@@ -21,6 +21,7 @@ const roleOfNoun = new Map<string, RoleName>([
   ['explain', 'proxy'],
   ['usage', 'proxy'],
   ['calls', 'proxy'],
+  ['metrics', 'proxy'],
 ])
 
 /** The role that answers this path. The gate let pass plain paths alone, so what is compared here is what it means. */

@@ -40,6 +40,30 @@ export const pages: readonly Page[] = [
     above: '/sandboxes',
     load: () => import('./routes/sandbox.svelte'),
   },
+  {
+    path: '/gateway/live',
+    title: 'Live calls',
+    above: '/gateway',
+    load: () => import('./routes/live-calls.svelte'),
+  },
+  {
+    path: '/gateway/routes',
+    title: 'Routes',
+    above: '/gateway',
+    load: () => import('./routes/model-routes.svelte'),
+  },
+  {
+    path: '/gateway/budgets',
+    title: 'Budgets',
+    above: '/gateway',
+    load: () => import('./routes/budgets.svelte'),
+  },
+  {
+    path: '/gateway/calls/:id',
+    title: 'Call',
+    above: '/gateway',
+    load: () => import('./routes/call.svelte'),
+  },
   { path: '/usage', title: 'Usage', load: () => import('./routes/usage.svelte') },
   {
     path: '/settings/providers',
@@ -70,6 +94,7 @@ export const pages: readonly Page[] = [
 /** Old and short paths, and where they lead. */
 export const redirects: Readonly<Record<string, string>> = {
   '/': '/loops',
+  '/gateway': '/gateway/live',
   '/settings': '/settings/providers',
 }
 
@@ -78,6 +103,7 @@ export const railItems: readonly RailItem[] = [
   { path: '/loops', title: 'Loops', icon: 'loops', key: 'l' },
   { path: '/threads', title: 'Threads', icon: 'threads', key: 't' },
   { path: '/sandboxes', title: 'Sandboxes', icon: 'sandboxes', key: 's' },
+  { path: '/gateway', title: 'Gateway', icon: 'gateway', key: 'w' },
   { path: '/usage', title: 'Usage', icon: 'usage', key: 'u' },
   { path: '/settings', title: 'Settings', icon: 'settings', key: ',' },
 ]

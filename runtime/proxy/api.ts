@@ -123,8 +123,50 @@ export type Call = {
   beganAt: string
   endedAt: string | null
   firstByteMs: number | null
+  /** Null for what was never sent, and for what was booked before this was measured. */
+  timing: CallTiming | null
   error: string | null
 }
+
+/** Milliseconds since `beganAt`, when it was booked; `intakeMs` is from its request's head until then. */
+export type CallTiming = {
+  intakeMs: number
+  /** Null = it did not come to it. */
+  sentMs: number | null
+  firstByteMs: number | null
+  lastByteMs: number | null
+}
+
+/** A call in flight: `GET /api/calls/live`. */
+export type LiveCall = Pick<
+  Call,
+  'id' | 'key' | 'loop' | 'pass' | 'sandbox' | 'provider' | 'model' | 'wire' | 'isRehearsal'
+> & {
+  user: string
+  beganAt: string
+  sinceMs: number
+  /** Null = nothing has come yet. */
+  firstByteMs: number | null
+  /** Of the answer, so far. */
+  bytes: number
+  tries: number
+}
+/** The oldest first; `total` counts those that `limit` leaves out as well. */
+export type LiveCalls = { items: LiveCall[]; total: number }
+
+/** A call that ended, as it is exported: never with what was said. Times are as in `CallTiming`. */
+export type ExportedCall = Omit<Call, 'error' | 'stopReason' | 'timing' | 'endedAt'> & {
+  team: string | null
+  user: string
+  /** Why it was denied. */
+  code: string | null
+  endedAt: string
+  intakeMs: number | null
+  sentMs: number | null
+  lastByteMs: number | null
+}
+/** The body that a webhook gets. */
+export type CallsExport = { type: 'calls.ended'; calls: readonly ExportedCall[] }
 
 /** The proxy's own record of one sandbox's calls: `GET /internal/sandboxes/:id/record`. Complete up to now. */
 export type SandboxRecord = {

@@ -2,10 +2,11 @@
 import type { DatabasePool } from 'slonik'
 import { z } from 'zod'
 import type { Page } from '../spool/api.ts'
-import type { Call } from './api.ts'
+import type { Call, CallTiming } from './api.ts'
+import { fault } from './errors.ts'
 import type { Books } from './ledger.ts'
 import { flush, toUsage } from './record.ts'
-import { type CallRow, listCalls } from './sql/calls.ts'
+import { type CallRow, findCall, listCalls } from './sql/calls.ts'
 
 const Count = z.coerce.number().int().min(1)
 const Name = z.string().min(1).max(200)
@@ -35,12 +36,29 @@ export async function readCalls(
   return { items: shown.map(toCall), cursor: rows.length > limit ? toCursor(shown.at(-1)!) : null }
 }
 
+/** One call, with all that the list says of it. */
+export async function readCall(
+  org: string,
+  id: string,
+  { db, books }: { db: DatabasePool; books: Books },
+): Promise<Call> {
+  await flush(books)
+  const row = await db.maybeOne(findCall(org, id))
+  if (!row) throw fault('call/absent')
+  return toCall(row)
+}
+
 /** Where a page ended: the call's beginning, and its id, for others may have begun in the same moment. */
 const toCursor = ({ began_at, id }: CallRow) => `${began_at}_${id}`
 
 function toPlace(cursor: string | undefined): { beganAt: Date; id: string } | null {
   const [, ms, id] = cursorPattern.exec(cursor ?? '') ?? []
   return ms === undefined ? null : { beganAt: new Date(Number(ms)), id: id! }
+}
+
+function toTiming(row: CallRow): CallTiming | null {
+  const { intake_ms: intakeMs, sent_ms: sentMs, first_byte_ms: firstByteMs } = row
+  return intakeMs === null ? null : { intakeMs, sentMs, firstByteMs, lastByteMs: row.last_byte_ms }
 }
 
 const toCall = (row: CallRow): Call => ({
@@ -66,5 +84,6 @@ const toCall = (row: CallRow): Call => ({
   beganAt: new Date(row.began_at).toISOString(),
   endedAt: row.ended_at === null ? null : new Date(row.ended_at).toISOString(),
   firstByteMs: row.first_byte_ms,
+  timing: toTiming(row),
   error: row.error,
 })

@@ -3,6 +3,7 @@ import type { Logger } from '#kernel/log.ts'
 import type { CallUsage } from './api.ts'
 import type { Reservation } from './budgets/reservation.ts'
 import type { Caller } from './caller.ts'
+import type { ProxyConfig } from './config.ts'
 import type { RawHeaders, Reply } from './exchange.ts'
 import { findHeader } from './headers.ts'
 import type { Ledger } from './ledger.ts'
@@ -14,11 +15,14 @@ import {
   toEndedLine,
   withProvider,
 } from './ledger-line.ts'
+import { type ToldReply, withAnswerHeaders } from './observe/answer-headers.ts'
+import type { Arrival, CallEnding, CallWatch } from './observe/call-watch.ts'
+import type { Observer } from './observe/observer.ts'
 import type { Verdict } from './policy/verdict.ts'
 import type { Prices } from './prices/prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
-import type { Outcome, Watcher } from './relay.ts'
+import type { Outcome, Target, Watcher } from './relay.ts'
 import type { Plan } from './routing/plan.ts'
 import type { Stored } from './routing/stored.ts'
 import type { SandboxState } from './sandboxes.ts'
@@ -39,6 +43,10 @@ export type CallOptions = {
   reply: Reply
   reservation: Reservation
   state: SandboxState | undefined
+  arrival: Arrival
+  /** As the client sent them. */
+  headers: RawHeaders
+  answerHeaders: ProxyConfig['answerHeaders']
   /** Called when all is booked. */
   onSettled: () => void
 }
@@ -47,6 +55,7 @@ type CallDeps = {
   prices: Prices
   turns: Turns
   stored: Stored
+  observer: Observer
   log: Logger
   now: () => Date
 }
@@ -64,10 +73,10 @@ function callLog(log: Logger): Logger {
 export class ModelCall implements Watcher {
   readonly #options: CallOptions
   readonly #deps: CallDeps
-  readonly #beganMs: number
+  readonly #watch: CallWatch
+  readonly #told: ToldReply
   #reader: AnswerReader | undefined
   #status: number | null = null
-  #firstByteMs: number | null = null
   #retryAfterS: number | null = null
   #outcome: Outcome = 'complete'
   #error: string | null = null
@@ -75,15 +84,28 @@ export class ModelCall implements Watcher {
   constructor(options: CallOptions, deps: CallDeps) {
     this.#options = options
     this.#deps = deps
-    this.#beganMs = deps.now().getTime()
+    this.#watch = deps.observer.began(options.begun, options)
+    const { reply, answerHeaders, begun } = options
+    this.#told = withAnswerHeaders(reply, answerHeaders, () => ({
+      call: begun.facts.id,
+      overheadMs: this.#watch.overheadMs(),
+    }))
+  }
+
+  /** Where its answer goes. */
+  get reply(): Reply {
+    return this.#told.reply
+  }
+
+  sent({ provider }: Target): void {
+    this.#watch.sent(provider)
   }
 
   head(status: number, headers: RawHeaders): void {
     const { begun } = this.#options
-    const at = this.#deps.now()
     this.#status = status
-    this.#firstByteMs = at.getTime() - this.#beganMs
-    this.#retryAfterS = toRetryAfterS(headers, at)
+    this.#watch.head(findHeader(headers, 'content-type'))
+    this.#retryAfterS = toRetryAfterS(headers, this.#deps.now())
     this.#reader = new AnswerReader({
       wire: begun.facts.wire,
       contentType: findHeader(headers, 'content-type'),
@@ -95,11 +117,13 @@ export class ModelCall implements Watcher {
   data(chunk: Buffer): void {
     const { state } = this.#options
     if (state) state.lastActiveMs = Date.now()
+    this.#watch.data(chunk.length)
     this.#reader!.push(chunk)
   }
 
   end(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {
-    const { reply, begun } = this.#options
+    const { begun } = this.#options
+    this.#watch.lastByte()
     this.#outcome = outcome
     this.#error =
       outcome === 'client-left' ? 'the client left' : (refusal?.message ?? error?.message ?? null)
@@ -108,7 +132,10 @@ export class ModelCall implements Watcher {
         { error, call: begun.facts.id, provider: begun.facts.provider },
         'an upstream failed',
       )
-    if (refusal) this.#status = sendRefusal(reply, refusal, begun.facts.wire)
+    if (refusal) {
+      this.#status = sendRefusal(this.reply, refusal, begun.facts.wire)
+      this.#deps.observer.refused(refusal.code)
+    }
     if (this.#reader) this.#reader.end()
     else this.#settle(new Answer())
   }
@@ -136,7 +163,7 @@ export class ModelCall implements Watcher {
       stopReason: answer.stopReason,
       toolCalls: answer.toolCalls.length,
       endedAt: now(),
-      firstByteMs: this.#firstByteMs,
+      timing: this.#watch.timing(),
       error: redact(this.#error ?? answer.error, provider),
       text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
@@ -144,9 +171,10 @@ export class ModelCall implements Watcher {
     }
     ledger.end(facts.id, toEndedLine(withProvider(begun, provider.name), ending))
     reservation.settle(spent)
+    this.#told.settled(costNanoUsd)
     this.#noteStored(answer)
     this.#handTurn(answer)
-    this.#log(known.state, usage, costNanoUsd)
+    this.#tell({ ...known, costNanoUsd, stopReason: answer.stopReason })
     plan.close()
     onSettled()
   }
@@ -166,25 +194,18 @@ export class ModelCall implements Watcher {
     this.#deps.turns.hand(toTurn({ facts: begun.facts, caller, session, answer }), body)
   }
 
-  #log(state: string, { inputTokens, outputTokens }: CallUsage, costNanoUsd: number | null): void {
-    const { log, now } = this.#deps
-    const { id: call, wire, model, provider, sandbox, loop } = this.#options.begun.facts
-    const [status, outcome, firstByteMs] = [this.#status, this.#outcome, this.#firstByteMs]
-    const ms = now().getTime() - this.#beganMs
-    const line = {
-      call,
-      wire,
-      model,
-      provider,
-      sandbox,
-      loop,
-      status,
-      outcome,
-      state,
-      inputTokens,
-      outputTokens,
-    }
-    callLog(log).info({ ...line, costNanoUsd, firstByteMs, ms }, 'call')
+  #tell(known: Pick<CallEnding, 'state' | 'usage' | 'costNanoUsd' | 'stopReason'>): void {
+    const [status, outcome] = [this.#status, this.#outcome]
+    const error = outcome === 'complete' ? null : outcome
+    this.#watch.ended({ ...known, status, outcome, error })
+    const { begun, plan } = this.#options
+    const { id: call, wire, model, sandbox, loop } = begun.facts
+    const provider = plan.choice.provider.name
+    const { state, usage, costNanoUsd } = known
+    const { inputTokens, outputTokens } = usage
+    const facts = { call, wire, model, provider, sandbox, loop, status, outcome, state }
+    const figures = { inputTokens, outputTokens, costNanoUsd, ...this.#watch.timing() }
+    callLog(this.#deps.log).info({ ...facts, ...figures }, 'call')
   }
 }
 

@@ -59,7 +59,7 @@ describe('the list of calls', () => {
     const [call] = items
     assert.equal(cursor, null)
     assert.deepEqual(
-      { ...call, id: '', beganAt: '', endedAt: '', firstByteMs: 0 },
+      { ...call, id: '', beganAt: '', endedAt: '', firstByteMs: 0, timing: null },
       {
         ...{ id: '', org: 'default', loop: 'loop-a', pass: 2, attempt: 3, sandbox: 'sb-a' },
         ...{ key: null, provider: 'vendor', model: 'claude-opus-4-5', wire: 'messages' },
@@ -75,6 +75,7 @@ describe('the list of calls', () => {
         },
         ...{ serviceTier: null, costNanoUsd: 10 * 5_000 + 3 * 25_000, isPriced: true },
         ...{ stopReason: 'end_turn', toolCalls: 0, beganAt: '', endedAt: '', firstByteMs: 0 },
+        timing: null,
         error: null,
       },
     )

@@ -21,6 +21,35 @@ const Price = z.strictObject({
 })
 export type Price = Readonly<z.infer<typeof Price>>
 
+const HttpUrl = z.url({ protocol: /^https?$/ }).max(2_000)
+
+/** Where spans of calls go: the whole address of a collector, as `http://127.0.0.1:4318/v1/traces`. */
+const Otel = z.strictObject({
+  url: HttpUrl,
+  /** A line a header, `name: value`. */
+  headersFile: z.string().min(1).optional(),
+  sampleRatio: z.number().min(0).max(1),
+})
+
+/** Where the settled calls go beside the database. */
+const Export = z.strictObject({
+  jsonl: z
+    .strictObject({ folder: z.string().min(1), keepDays: z.int().min(1).max(3_650) })
+    .optional(),
+  webhook: z
+    .strictObject({
+      url: HttpUrl,
+      /** The secret that signs: a line of its own. */
+      secretFile: z.string().min(1),
+      batch: z.int().min(1).max(1_000),
+    })
+    .optional(),
+  /** What one of them may be behind; beyond that it leaves out the oldest, counted. */
+  backlogBytesMax: Bytes,
+})
+
+export const answerHeaderNames = ['call', 'overhead', 'cost'] as const
+
 export const ProxyConfig = z.strictObject({
   port: z.int().min(0).max(65_535),
   workers: z.int().min(1).max(64),
@@ -67,6 +96,9 @@ export const ProxyConfig = z.strictObject({
     turnBytesMax: Bytes,
     bytesPerSecondMax: Bytes,
   }),
+  otel: Otel.nullable(),
+  answerHeaders: z.array(z.enum(answerHeaderNames)),
+  export: Export.nullable(),
 })
 export type ProxyConfig = Readonly<z.infer<typeof ProxyConfig>>
 /** Without a line socket no sandbox comes in: a worker has none. */

@@ -54,6 +54,7 @@ describe('errors', () => {
       'budget/exists': 409,
       'budget/full': 409,
       'budget/invalid': 400,
+      'call/absent': 404,
       'provider/absent': 404,
       'provider/address': 400,
       'provider/exists': 409,

@@ -3,6 +3,7 @@
 import { createFaults, type FaultTable } from '#kernel/fault.ts'
 
 export type ProxyCode =
+  | 'call/absent'
   | 'budget/absent'
   | 'budget/exists'
   | 'budget/full'
@@ -22,6 +23,7 @@ export type ProxyCode =
   | 'explain/key-absent'
 
 export const faultTable: FaultTable<ProxyCode> = {
+  'call/absent': { status: 404, text: 'No call has this id.' },
   'budget/absent': { status: 404, text: 'No budget has this name.' },
   'budget/exists': { status: 409, text: 'A budget has this name. Change it, or remove it first.' },
   'budget/full': { status: 409, text: 'There are as many budgets as there may be.' },

@@ -10,6 +10,9 @@ import { createIntake } from './intake.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { type Ledger, startLedger } from './ledger.ts'
 import { listenModels } from './model-server.ts'
+import { startExport } from './observe/export/start-export.ts'
+import { addGauges } from './observe/gauges.ts'
+import { type Observer, startObserver } from './observe/observer.ts'
 import { startPrices } from './prices/price-source.ts'
 import type { Prices } from './prices/prices.ts'
 import { expiryLookMs, warnOfExpiry } from './provider-settings.ts'
@@ -35,6 +38,7 @@ export type Gateway = AsyncDisposable & {
   providers: Providers
   sandboxes: Sandboxes
   ledger: Ledger
+  observer: Observer
   budgets: Budgets
   rules: Rules
   router: Router
@@ -44,7 +48,10 @@ export type Gateway = AsyncDisposable & {
   /** What people set is read again when this resolves: no call begins with what was before. */
   refresh(): Promise<void>
 }
-export type GatewayDeps = Omit<RoleDeps, 'access'>
+export type GatewayDeps = Omit<RoleDeps, 'access'> & {
+  /** Which of the further processes it is; undefined = the first one. */
+  worker?: number
+}
 
 /** Disposed in reverse: no new calls, then those in flight are booked, then the files are closed. */
 export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
@@ -58,6 +65,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   if (previous !== null) await rewrapProviders({ db, vault, log })
   const { prices } = starting.use(await startPrices({ config, log, now }))
   const sandboxes = createSandboxes(config.breaker.callsMax)
+  const observer = starting.use(startObserver({ config, log }))
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),
   )
@@ -84,20 +92,13 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const health = createHealth(now)
   const router = createRouter({ providers, rules, health, now })
   const identify = createIdentify(keys, verify, now)
-  const intake = createIntake({
-    config,
-    providers,
-    prices,
-    sandboxes,
-    ledger,
-    budgets,
-    router,
-    stored,
-    turns,
-    log,
-    now,
-  })
-  const handle = createHandler({ identify, intake, providers, rules, log })
+  addGauges(observer, { ledger, turns })
+  const { worker } = deps
+  starting.use(startExport({ config: config.export, worker, ledger, observer, folder, log, now }))
+  const watched = { providers, ledger, observer, log, now }
+  const money = { prices, budgets, sandboxes }
+  const intake = createIntake({ config, router, stored, turns, ...money, ...watched })
+  const handle = createHandler({ identify, intake, rules, ...watched })
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()
   return {
@@ -107,6 +108,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     providers,
     sandboxes,
     ledger,
+    observer,
     budgets,
     rules,
     router,

@@ -9,6 +9,7 @@ import { assertGeminiQuery, assertNoCredential } from './gemini-route.ts'
 import { assertFraming, findHeader } from './headers.ts'
 import type { Intake } from './intake.ts'
 import { readModels } from './models.ts'
+import type { Observer } from './observe/observer.ts'
 import type { Providers } from './providers.ts'
 import { Refusal, sendRefusal } from './refusal.ts'
 import { findRoute, type Route } from './route.ts'
@@ -19,17 +20,18 @@ type HandlerDeps = {
   intake: Intake
   providers: Providers
   rules: RulesInMemory
+  observer: Observer
   log: Logger
 }
 
 export type Handle = (exchange: Exchange) => void
 
 export function createHandler(deps: HandlerDeps): Handle {
-  const { identify, intake, providers, rules, log } = deps
+  const { identify, intake, providers, rules } = deps
   return (exchange) => {
     const [path = ''] = exchange.target.split('?', 1)
     const route = findRoute(exchange.method, path)
-    answer(exchange, route).catch((error: unknown) => refuse(log, exchange, route.wire, error))
+    answer(exchange, route).catch((error: unknown) => refuse(deps, exchange, route.wire, error))
   }
 
   async function answer(exchange: Exchange, route: Route): Promise<void> {
@@ -61,7 +63,12 @@ function toAsked(route: Sent, target: string) {
     : { ...sent, operation: 'stored' as const, model: null, storedId: route.id }
 }
 
-function refuse(log: Logger, exchange: Exchange, wire: Wire | null, error: unknown): void {
+function refuse(
+  { log, observer }: HandlerDeps,
+  exchange: Exchange,
+  wire: Wire | null,
+  error: unknown,
+): void {
   const { reply, line: sandbox } = exchange
   if (error instanceof ClientLeft) return
   if (!(error instanceof Refusal)) log.error({ error }, 'a call failed in the proxy')
@@ -69,6 +76,7 @@ function refuse(log: Logger, exchange: Exchange, wire: Wire | null, error: unkno
   const refusal = error instanceof Refusal ? error : new Refusal('internal')
   const status = sendRefusal(reply, refusal, wire ?? guessWire(exchange))
   const { code, message: reason } = refusal
+  observer.refused(code)
   log.info({ code, status, reason, sandbox }, 'refused')
 }
 

@@ -9,6 +9,8 @@ import { sendCount } from './count.ts'
 import { decodeBody, readEncoding } from './encoding.ts'
 import type { Exchange } from './exchange.ts'
 import type { Ledger } from './ledger.ts'
+import type { Arrival } from './observe/call-watch.ts'
+import type { Observer } from './observe/observer.ts'
 import type { Prices } from './prices/prices.ts'
 import type { Providers } from './providers.ts'
 import { Refusal } from './refusal.ts'
@@ -29,6 +31,7 @@ export type IntakeDeps = {
   router: Router
   stored: Stored
   turns: Turns
+  observer: Observer
   log: Logger
   now: () => Date
 }
@@ -44,6 +47,7 @@ export type Asked = {
   caller: Caller
 }
 export type Held = {
+  arrival: Arrival
   /** Unpacked. */
   body: Buffer
   /** As it came. */
@@ -67,6 +71,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     settled: crowd.settled,
     async take(asked) {
       const { exchange, caller } = asked
+      const atMs = performance.now()
       const state = caller.sandbox ? sandboxes.get(caller.sandbox.sub) : undefined
       if (state) assertPace(state, now().getTime(), config.breaker)
       const leave = crowd.enter(state)
@@ -80,13 +85,14 @@ export function createIntake(deps: IntakeDeps): Intake {
         const encoding = readEncoding(exchange.headers)
         const packed = await exchange.readBody(config.bodyBytesMax, store)
         bytes = packed.length
+        const arrival = { atMs, bodyMs: performance.now() - atMs }
         const body = encoding ? await decodeBody(packed, encoding, config.bodyBytesMax) : packed
         if (body !== packed) {
           store.bytes += body.length
           bytes += body.length
         }
         const forward = asked.operation === 'count' ? sendCount : sendCall
-        await forward(deps, asked, { body, packed, state, onSettled })
+        await forward(deps, asked, { arrival, body, packed, state, onSettled })
       } catch (error) {
         onSettled()
         throw error

@@ -2,6 +2,7 @@
 // an end needs no beginning to be understood.
 import type { CallUsage, Provider, Wire } from './api.ts'
 import type { Caller } from './caller.ts'
+import type { Timing } from './observe/call-watch.ts'
 import type { Prices } from './prices/prices.ts'
 
 export type Facts = {
@@ -39,6 +40,9 @@ type End = {
   tool_calls: number
   ended_at: string
   first_byte_ms: number | null
+  intake_ms: number | null
+  sent_ms: number | null
+  last_byte_ms: number | null
   error: string | null
   code: string | null
   text: string
@@ -134,6 +138,7 @@ export type Ending = {
   toolCalls?: number
   endedAt: Date
   firstByteMs?: number | null
+  timing?: Timing
   error?: string | null
   code?: string | null
   text?: string
@@ -160,7 +165,10 @@ const toEnd = (ending: Ending): End => ({
   stop_reason: ending.stopReason ? toStored(ending.stopReason.slice(0, errorCharsMax)) : null,
   tool_calls: ending.toolCalls ?? 0,
   ended_at: ending.endedAt.toISOString(),
-  first_byte_ms: ending.firstByteMs ?? null,
+  first_byte_ms: ending.timing?.firstByteMs ?? ending.firstByteMs ?? null,
+  intake_ms: ending.timing?.intakeMs ?? null,
+  sent_ms: ending.timing?.sentMs ?? null,
+  last_byte_ms: ending.timing?.lastByteMs ?? null,
   error: ending.error ? toStored(ending.error.slice(0, errorCharsMax)) : null,
   code: ending.code ?? null,
   text: toTail(ending.text ?? ''),

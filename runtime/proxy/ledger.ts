@@ -25,6 +25,16 @@ export type Books = {
   flush(): Promise<void>
 }
 
+/** What of the ledger is in PostgreSQL, to be read once more. */
+export type Followed = {
+  read(from: Position, bytesMax: number): ReturnType<Segments['read']>
+  /** The oldest line that is kept, and the end of what is in PostgreSQL. */
+  start(): Position
+  end(): Position
+  /** From a segment on, to the end. */
+  bytesFrom(segment: number): number
+}
+
 export type Ledger = AsyncDisposable &
   Books & {
     /**
@@ -36,6 +46,10 @@ export type Ledger = AsyncDisposable &
     readonly journal: string
     /** Books how a call ended, or that it was denied. Never throws: what the disk refuses waits in memory. */
     end(id: string, line: string): void
+    /** Bytes that wait for PostgreSQL, and what shares a segment with them. */
+    backlogBytes(): number
+    /** For whoever reads along, behind PostgreSQL. The segments that `needs` names are kept for it. */
+    follow(needs: () => number): Followed
   }
 
 type Options = {
@@ -82,6 +96,8 @@ export async function startLedger(options: Options): Promise<Ledger> {
       return writer.begin(call)
     },
     end: writer.end,
+    backlogBytes: shipper.backlogBytes,
+    follow: shipper.follow,
     async flush() {
       writer.writeWaiting()
       await shipper.shipTo(segments.end())
@@ -193,6 +209,8 @@ function createWriter(segments: Segments, open: Open, log: Logger) {
 function createShipper(segments: Segments, open: Open, journal: string, db: DatabasePool) {
   let shipped: Position | undefined
   let running: Promise<void> | undefined
+  const followers: (() => number)[] = []
+  let isStarted = false // Until then nothing is deleted: whoever follows is not there yet.
 
   const run = async () => {
     shipped ??= await findStart()
@@ -208,7 +226,7 @@ function createShipper(segments: Segments, open: Open, journal: string, db: Data
         await transaction.query(moveShipped(journal, next))
       })
       shipped = next
-      segments.discardBefore(oldestNeeded(next))
+      if (isStarted) segments.discardBefore(oldestNeeded(next))
     }
   }
 
@@ -217,14 +235,17 @@ function createShipper(segments: Segments, open: Open, journal: string, db: Data
     return row ? { segment: row.segment, offset: row.byte_offset } : segments.start()
   }
 
-  const oldestNeeded = ({ segment }: Position) => {
+  const oldestOwn = (segment: number) => {
     const [first] = open.values() // In the order they began.
     return Math.min(segment, first ?? segment)
   }
+  const oldestNeeded = ({ segment }: Position) =>
+    Math.min(oldestOwn(segment), ...followers.map((needs) => needs()))
 
   const ship = () => {
     running ??= run().finally(() => {
       running = undefined
+      isStarted = true
     })
     return running
   }
@@ -238,10 +259,30 @@ function createShipper(segments: Segments, open: Open, journal: string, db: Data
       }
       throw new Error('the ledger grows faster than it is shipped')
     },
-    /** What is kept and not shipped, and what shares a segment with that. */
-    backlogBytes: () => segments.bytes(),
+    /** What is kept and not shipped, and what shares a segment with that. What followers keep is their own affair. */
+    backlogBytes: () =>
+      followers.length === 0 || !shipped
+        ? segments.bytes()
+        : segments.bytesFrom(oldestOwn(shipped.segment)),
+    follow(needs: () => number): Followed {
+      followers.push(needs)
+      return follow(segments, () => shipped ?? segments.start())
+    },
   }
 }
+
+/** A segment that is shipped to its end may be read to its end; of the one that is not, no more than is shipped. */
+const follow = (segments: Segments, end: () => Position): Followed => ({
+  start: segments.start,
+  end,
+  bytesFrom: segments.bytesFrom,
+  read(from, bytesMax) {
+    const { segment, offset } = end()
+    if (isAtOrAfter(from, { segment, offset })) return Promise.resolve({ lines: [], next: from })
+    const left = from.segment === segment ? offset - from.offset : bytesMax
+    return segments.read(from, Math.min(bytesMax, left))
+  },
+})
 
 const isAtOrAfter = (one: Position, other: Position) =>
   one.segment > other.segment || (one.segment === other.segment && one.offset >= other.offset)

@@ -24,6 +24,8 @@ import type { Sent, UpstreamCall, UpstreamHandler } from './upstream/upstream.ts
 export type Outcome = 'complete' | 'client-left' | 'cut' | 'unanswered' | 'unsent'
 
 export type Watcher = {
+  /** An upstream gets the request now; again where that is a further try. */
+  sent?(target: Target): void
   head(status: number, headers: RawHeaders): void
   data(chunk: Buffer): void
   /** Called once, last. `refusal` is what the client is to be told, where nothing was sent to it yet. */
@@ -129,6 +131,7 @@ export class Relay implements UpstreamHandler {
 
   onStart(): void {
     this.#isStarted = true
+    if (this.#target) this.#watcher.sent?.(this.#target)
   }
 
   onHead(head: ResponseHead): void {

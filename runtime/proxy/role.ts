@@ -2,6 +2,7 @@ import { listen } from '#kernel/http.ts'
 import type { Role, RoleDeps } from '#kernel/role.ts'
 import type { ProxyConfig } from './config.ts'
 import { startGateway } from './gateway.ts'
+import { createObserveAll } from './observe/observed.ts'
 import { proxyRoutes } from './routes.ts'
 import { type Identity, noWorkers, startWorkers } from './workers.ts'
 
@@ -30,7 +31,8 @@ export async function startProxy(config: ProxyConfig, deps: Deps): Promise<Proxy
   const providers = { ...gateway.providers, refresh }
   const budgets = { heldHere: gateway.budgets.heldHere, refresh }
   const rules = { ...gateway.rules, refresh }
-  const kept = { providers, budgets, rules, books }
+  const observe = createObserveAll(gateway.observer, workers)
+  const kept = { providers, budgets, rules, books, observe }
   const routes = proxyRoutes({ ...gateway, ...kept, db, log, verify, access, now })
   const { url } = starting.use(await listen(routes, 0, log))
   const started = starting.move()

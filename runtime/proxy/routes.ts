@@ -14,6 +14,8 @@ import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
 import type { Keys } from './keys.ts'
 import type { Books, Ledger } from './ledger.ts'
+import type { ObserveAll } from './observe/observed.ts'
+import { observeRoutes } from './observe/routes.ts'
 import { policyRoutes } from './policy/routes.ts'
 import { priceRoutes } from './price-routes.ts'
 import type { Prices } from './prices/prices.ts'
@@ -41,6 +43,7 @@ type Deps = {
   prices: Prices
   log: Logger
   /** Of all processes. */
+  observe: ObserveAll
   books: Books
   verify: Verifier
   access: Access
@@ -58,6 +61,7 @@ export function proxyRoutes(deps: Deps): Router {
   return Router()
     .use(withCaller(deps.verify))
     .use(providerRoutes(deps))
+    .use(observeRoutes(deps))
     .use(priceRoutes(deps))
     .use(routeRoutes({ ...deps, findKey: deps.keys.find, isPriced: deps.prices.isPriced }))
     .use(policyRoutes(deps))

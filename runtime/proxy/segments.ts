@@ -27,6 +27,8 @@ export type Segments = Disposable & {
   start(): Position
   end(): Position
   bytes(): number
+  /** Those of this segment and of all after it. */
+  bytesFrom(segment: number): number
 }
 
 export type SegmentOptions = {
@@ -101,6 +103,8 @@ export function openSegments(options: SegmentOptions): Segments {
     start: () => ({ segment: sizes.keys().next().value!, offset: 0 }),
     end: () => ({ segment: current, offset: size }),
     bytes: () => total,
+    bytesFrom: (first) =>
+      sizes.entries().reduce((sum, [segment, size]) => sum + (segment < first ? 0 : size), 0),
     [Symbol.dispose]: () => sync.close(fd),
   }
 }

@@ -55,14 +55,16 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
   const begun = toBegun(facts, provider.kind, held.body.length, reservation.toLine())
   await deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
   const session = readSession(exchange.headers)
-  const options = { begun, caller, plan, reservation, session, reply, verdict, ...held }
+  const { answerHeaders, idleMs: stallMs } = deps.config
+  const shown = { reply, headers: exchange.headers, answerHeaders }
+  const options = { begun, caller, plan, reservation, session, verdict, ...shown, ...held }
   const call = new ModelCall(options, deps)
   if (reply.isGone) return call.end('unsent', null, null)
   const attempts = toAttempts(plan, (choice) =>
     toOutgoing(choice, { asked, held, scanned, changes }),
   )
   const createFilter = changes.isUsageWanted ? createUsageFilter : undefined
-  new Relay({ reply, watcher: call, attempts, stallMs: deps.config.idleMs, createFilter }).start()
+  new Relay({ reply: call.reply, watcher: call, attempts, stallMs, createFilter }).start()
 }
 
 /** The usage that the client did not ask for is not shown to it. */

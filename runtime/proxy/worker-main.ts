@@ -46,15 +46,17 @@ async function startWorker(
       verify: createVerifier('proxy', trust),
       peers: createPeers('proxy', createSigner('proxy', pem), known),
       folder,
+      worker: index,
     },
   )
 }
 
-async function obey(gateway: Gateway, { order, number }: WorkerOrder): Promise<void> {
+async function obey(gateway: Gateway, { number, ...order }: WorkerOrder): Promise<void> {
   try {
-    await gateway[order]()
-    say({ done: number, error: null })
+    const observed = order.order === 'observe' ? gateway.observer.observe(order.question) : null
+    if (order.order !== 'observe') await gateway[order.order]()
+    say({ done: number, error: null, observed })
   } catch (error) {
-    say({ done: number, error: String(error) })
+    say({ done: number, error: String(error), observed: null })
   }
 }

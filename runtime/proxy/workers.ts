@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url'
 import type { Logger, LogLevel } from '#kernel/log.ts'
 import type { RoleName, Trust } from '#kernel/tokens.ts'
 import type { ProxyConfig } from './config.ts'
+import type { Observed, ObserveQuestion } from './observe/observed.ts'
 
 /** What a process needs to be this role. It goes over a pipe: neither arguments nor environment show it. */
 export type Identity = {
@@ -31,14 +32,19 @@ export type Identity = {
 }
 export type WorkerStart = { identity: Identity; config: ProxyConfig; folder: string; index: number }
 /** What a worker is asked for, and answers with the same number. */
-export type WorkerOrder = { order: 'flush' | 'refresh'; number: number }
-export type WorkerWord = { ready: true } | { done: number; error: string | null }
+type Order = { order: 'flush' | 'refresh' } | { order: 'observe'; question: ObserveQuestion }
+export type WorkerOrder = Order & { number: number }
+export type WorkerWord =
+  | { ready: true }
+  | { done: number; error: string | null; observed: Observed | null }
 
 export type Workers = AsyncDisposable & {
   /** All that the workers booked until now is in PostgreSQL when this resolves. */
   flush(): Promise<void>
   /** They have read the tables again when this resolves: no call begins with what was before. */
   refresh(): Promise<void>
+  /** What each of them saw, by its number; one that is silent is left out. */
+  observe(question: ObserveQuestion): Promise<[worker: number, Observed][]>
 }
 
 type Options = {
@@ -59,6 +65,7 @@ const drainMsMax = 8_000 // Within the whole process's ten seconds.
 export const noWorkers: Workers = {
   flush: async () => {},
   refresh: async () => {},
+  observe: async () => [],
   async [Symbol.asyncDispose]() {},
 }
 
@@ -68,12 +75,19 @@ export function startWorkers(options: Options): Workers {
   const running = Array.from({ length: options.count }, (_, index) =>
     keepUp(options, index + 1, serving, stop.signal),
   )
-  const askAll = async (order: WorkerOrder['order']) => {
-    await Promise.all([...serving].map((worker) => worker.ask(order)))
+  const askAll = async (order: 'flush' | 'refresh') => {
+    await Promise.all([...serving].map((worker) => worker.ask({ order })))
   }
   return {
     flush: () => askAll('flush'),
     refresh: () => askAll('refresh'),
+    async observe(question) {
+      const asked = [...serving].map(async (worker): Promise<[number, Observed][]> => {
+        const observed = await worker.ask({ order: 'observe', question }).catch(() => null) // It ends, or hangs.
+        return observed ? [[worker.index, observed]] : []
+      })
+      return (await Promise.all(asked)).flat()
+    },
     async [Symbol.asyncDispose]() {
       stop.abort()
       await Promise.all(running)
@@ -106,11 +120,13 @@ const entry = fileURLToPath(new URL('worker-main.ts', import.meta.url))
 
 class Worker {
   readonly #child: ChildProcess
-  readonly #asked = new Map<number, PromiseWithResolvers<void>>()
+  readonly index: number
+  readonly #asked = new Map<number, PromiseWithResolvers<Observed | null>>()
   #last = 0
   #onReady = () => {}
 
   constructor(start: WorkerStart, log: Logger) {
+    this.index = start.index
     this.#child = fork(entry, [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: {}, // It needs none, and shows none.
@@ -138,15 +154,15 @@ class Worker {
     this.#asked.clear()
   }
 
-  async ask(order: WorkerOrder['order']): Promise<void> {
-    const asked = Promise.withResolvers<void>()
+  async ask(order: Order): Promise<Observed | null> {
+    const asked = Promise.withResolvers<Observed | null>()
     const number = ++this.#last
     this.#asked.set(number, asked)
     const late = setTimeout(() => asked.reject(new Error('the worker is silent')), orderMsMax)
-    this.#child.send({ order, number } satisfies WorkerOrder, (error) => {
+    this.#child.send({ ...order, number } satisfies WorkerOrder, (error) => {
       if (error) asked.reject(error)
     })
-    await asked.promise.finally(() => {
+    return asked.promise.finally(() => {
       clearTimeout(late)
       this.#asked.delete(number)
     })
@@ -154,7 +170,7 @@ class Worker {
 
   #hear(word: WorkerWord): void {
     if ('ready' in word) this.#onReady()
-    else if (word.error === null) this.#asked.get(word.done)?.resolve()
+    else if (word.error === null) this.#asked.get(word.done)?.resolve(word.observed)
     else this.#asked.get(word.done)?.reject(new Error(word.error))
   }
 }

@@ -4,18 +4,15 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { startAppliance, type TestAppliance } from './appliance.ts'
 import { picturesFolder, startBrowser, type Visit, visit, withBrowser } from './browser.ts'
-import { findFaults } from './console/axe.ts'
 import { closedLooks, emptyLooks, type Look, listLooks } from './console/gallery.ts'
+import { look } from './console/look.ts'
 import { createScene, type Scene } from './console/scene.ts'
 import { countWire, type Loaded, sumBytes } from './console/wire.ts'
 
-const widths = [360, 768, 1010, 1280, 2560]
 const wantsPictures = process.env['TREADLE_SCREENSHOTS'] !== undefined
-const picturedWidths = wantsPictures ? [360, 1280, 2000] : [1280]
-const height = 800
 const readmePictures = fileURLToPath(new URL('../console/pictures/', import.meta.url))
 const readmeHeight = 720
 const shownInReadme = [
@@ -104,7 +101,7 @@ describe('the looks of the console', withBrowser, () => {
     for (const wanted of closedLooks) {
       test(titleOf(wanted), async () => {
         await using context = await browser.newContext()
-        await look(await context.newPage(), wanted)
+        await look(await context.newPage(), wanted, { origin: treadle.url, pictures })
       })
     }
   })
@@ -123,33 +120,8 @@ describe('the looks of the console', withBrowser, () => {
 
   async function lookAt(wanted: Look): Promise<void> {
     const tab = await visited.tab()
-    await look(tab, wanted)
+    await look(tab, wanted, { origin: treadle.url, pictures })
     await tab.close()
-  }
-
-  async function look(page: Page, { name, path, ready }: Look): Promise<void> {
-    await page.setViewportSize({ width: 1280, height })
-    await page.goto(new URL(path, treadle.url).href)
-    await ready(page)
-    const faults: string[] = []
-    for (const theme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
-      faults.push(
-        ...(await findFaults(page, theme === 'light' ? 'all' : 'colours')).map(
-          (fault) => `${theme}: ${fault}`,
-        ),
-      )
-      for (const width of picturedWidths) {
-        await page.setViewportSize({ width, height })
-        await page.screenshot({ path: join(pictures, `${name}-${theme}-${width}.png`) })
-      }
-      await page.setViewportSize({ width: 1280, height })
-    }
-    for (const width of widths) {
-      await page.setViewportSize({ width, height })
-      faults.push(...(await findOverflow(page)).map((what) => `${width} px: ${what}`))
-    }
-    assert.deepEqual(faults, [])
   }
 })
 
@@ -159,14 +131,3 @@ function titleOf({ name }: Pick<Look, 'name'>): string {
 
 const toList = (loaded: readonly Loaded[]) =>
   loaded.map(({ path, bytes }) => `${path} ${bytes}`).join(', ')
-
-/** What is wider than the window, so that the page would scroll sideways. */
-const findOverflow = (page: Page): Promise<string[]> =>
-  page.evaluate(
-    `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(
-      ['html', 'main', 'main .box', 'dialog[open]'].flatMap((name) => {
-        const element = document.querySelector(name)
-        const over = element ? element.scrollWidth - element.clientWidth : 0
-        return over > 0 ? [name + ' is ' + over + ' px wider than the window'] : []
-      })))))`,
-  )

@@ -34,6 +34,7 @@ const call = (over: Partial<Call>): Call => ({
   beganAt: '2026-01-01T00:00:00.000Z',
   endedAt: '2026-01-01T00:00:01.500Z',
   firstByteMs: 200,
+  timing: null,
   error: null,
   ...over,
 })

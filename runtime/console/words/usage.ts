@@ -1,7 +1,9 @@
 // Usage rows to what a page shows: days without gaps, and sums by what one asks for.
 import type { UsageRow } from '../../proxy/api.ts'
 
-export type By = 'model' | 'loop' | 'provider'
+export type By = 'model' | 'loop' | 'provider' | 'team' | 'user' | 'key'
+/** What the API sums by only where it is asked to. */
+export const askedBy: readonly By[] = ['team', 'user', 'key']
 export type Sum = {
   name: string
   isRehearsal: boolean

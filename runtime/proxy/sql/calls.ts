@@ -20,7 +20,8 @@ export const upsertCalls = (rows: string) => sql.unsafe`
     stop_reason = excluded.stop_reason, tool_calls = excluded.tool_calls,
     ended_at = excluded.ended_at, first_byte_ms = excluded.first_byte_ms,
     error = excluded.error, code = excluded.code, text = excluded.text,
-    retry_after_s = excluded.retry_after_s
+    retry_after_s = excluded.retry_after_s, intake_ms = excluded.intake_ms,
+    sent_ms = excluded.sent_ms, last_byte_ms = excluded.last_byte_ms
   where calls.state = 'begun' and excluded.state <> 'begun'`
 
 export const moveShipped = (journal: string, { segment, offset }: Position) => sql.unsafe`
@@ -170,9 +171,21 @@ const CallRow = Sums.extend({
   began_at: z.number(),
   ended_at: z.number().nullable(),
   first_byte_ms: z.number().nullable(),
+  intake_ms: z.number().nullable(),
+  sent_ms: z.number().nullable(),
+  last_byte_ms: z.number().nullable(),
   error: z.string().nullable(),
 })
 export type CallRow = z.infer<typeof CallRow>
+
+const callColumns = sql.fragment`
+  id, org, loop, pass, attempt, sandbox, key, provider, model, wire, is_rehearsal, state, status,
+  input_tokens, cached_tokens, cache_write_tokens, output_tokens, cache_write_1h_tokens, reasoning_tokens,
+  server_tool_calls, service_tier, cost_nano_usd, is_priced, stop_reason, tool_calls, began_at, ended_at,
+  first_byte_ms, intake_ms, sent_ms, last_byte_ms, error`
+
+export const findCall = (org: string, id: string) => sql.type(CallRow)`
+  select ${callColumns} from proxy.calls where org = ${org} and id = ${id}`
 
 type Wanted = {
   org: string
@@ -202,10 +215,7 @@ export function listCalls(
       : [sql.fragment`(began_at, id) < (${sql.timestamp(place.beganAt)}, ${place.id})`]),
   ]
   return sql.type(CallRow)`
-    select id, org, loop, pass, attempt, sandbox, key, provider, model, wire, is_rehearsal, state, status,
-      input_tokens, cached_tokens, cache_write_tokens, output_tokens, cache_write_1h_tokens, reasoning_tokens,
-      server_tool_calls, service_tier, cost_nano_usd, is_priced, stop_reason, tool_calls, began_at, ended_at,
-      first_byte_ms, error
+    select ${callColumns}
     from proxy.calls where ${sql.join(conditions, sql.fragment` and `)}
     order by began_at desc, id desc limit ${rowsMax}`
 }

@@ -207,19 +207,20 @@ export async function startStage({
       if (response.status !== 200) throw new Error(await response.text())
       return (await response.json()) as SandboxRecord
     },
-    async restart() {
+    /** `meanwhile` runs while it is down. */
+    async restart(meanwhile: () => void = () => {}) {
       await role[Symbol.asyncDispose]()
+      meanwhile()
       role = await startProxy(config, { ...deps, identity })
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-  await until(
-    async () =>
-      (await fetch(new URL('/v1/models', stage.url), { headers: { 'x-api-key': clientKey } }))
-        .status === 200,
-  )
+  await until(() => isKeyGood(stage.url))
   return stage
 }
+const isKeyGood = async (url: URL) =>
+  (await fetch(new URL('/v1/models', url), { headers: { 'x-api-key': clientKey } })).status === 200
+
 export type Stage = Awaited<ReturnType<typeof startStage>>
 
 /** The shipped defaults, on free ports and with files of its own. */

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { noUsage, toBegun, toFacts } from '../ledger-line.ts'
+import { type CallEnding, CallWatch } from './call-watch.ts'
+import { toText } from './exposition.ts'
+import { createMetrics } from './metrics.ts'
+import { parseMetrics } from './testing.ts'
+
+const ending: CallEnding = {
+  ...{ outcome: 'complete', status: 200, state: 'settled' },
+  usage: { ...noUsage, inputTokens: 1_000, outputTokens: 41 },
+  ...{ costNanoUsd: 2_500_000, stopReason: 'end_turn', error: null },
+}
+
+type Who = { org?: string; provider?: string; model?: string }
+
+function watchOf({ org = 'north', provider = 'acme', model = 'm-1' }: Who = {}): CallWatch {
+  const caller = { org, user: 'mia', key: 'key-1', sandbox: null }
+  const known = { id: 'call-1', caller, provider, model, wire: 'messages' } as const
+  const begun = toBegun(toFacts({ ...known, beganAt: new Date() }, false), 'anthropic', 100)
+  const arrival = { atMs: performance.now(), bodyMs: 0 }
+  return new CallWatch(begun, { arrival, headers: [] }, { ended: () => {} })
+}
+
+function streamed(who?: Who): CallWatch {
+  const watch = watchOf(who)
+  watch.sent({ name: who?.provider ?? 'acme', kind: 'anthropic' })
+  watch.head('text/event-stream; charset=utf-8')
+  watch.data(100)
+  watch.lastByte()
+  return watch
+}
+
+describe('the metrics', () => {
+  test('are well formed, and tell tokens, money and times of a stream', () => {
+    const metrics = createMetrics()
+    const watch = streamed()
+    watch.sentAtMs = 1_000
+    watch.firstByteAtMs = 1_500
+    watch.lastByteAtMs = 3_500
+    metrics.ended(watch, ending)
+    const found = parseMetrics(toText(metrics.families(null)))
+    const one = (name: string, labels: object) =>
+      found.find((sample) => sample.name === name && includes(sample.labels, labels))?.value
+    const of = { gen_ai_operation_name: 'chat', gen_ai_provider_name: 'anthropic' }
+    const call = { ...of, gen_ai_request_model: 'm-1', provider: 'acme', org: 'north' }
+    for (const [name, labels, value] of [
+      ['gen_ai_client_token_usage_sum', { ...call, gen_ai_token_type: 'input' }, 1_000],
+      ['gen_ai_client_token_usage_sum', { ...call, gen_ai_token_type: 'output' }, 41],
+      ['gen_ai_client_token_usage_bucket', { gen_ai_token_type: 'input', le: '256' }, 0],
+      ['gen_ai_client_token_usage_bucket', { gen_ai_token_type: 'input', le: '1024' }, 1],
+      ['gen_ai_server_request_duration_seconds_sum', call, 2.5],
+      ['gen_ai_server_time_to_first_token_seconds_sum', call, 0.5],
+      ['gen_ai_server_time_per_output_token_seconds_sum', call, 0.05],
+      ['treadle_proxy_calls_total', { outcome: 'complete', model: 'm-1', wire: 'messages' }, 1],
+      ['treadle_proxy_cost_usd_total', { provider: 'acme' }, 0.0025],
+      ['treadle_proxy_unpriced_calls_total', {}, 0],
+      ['treadle_proxy_estimated_calls_total', {}, 0],
+      ['treadle_proxy_retries_total', {}, 0],
+      ['treadle_proxy_overhead_seconds_count', {}, 1],
+    ] as const)
+      assert.equal(one(name, labels), value, name)
+  })
+
+  test('tell what upstreams do wrong by its class, and what this proxy refuses by its code', () => {
+    const metrics = createMetrics()
+    for (const [status, outcome] of [
+      [529, 'complete'],
+      [429, 'complete'],
+      [401, 'complete'],
+      [400, 'complete'],
+      [500, 'complete'],
+      [200, 'cut'],
+      [504, 'unanswered'],
+      [502, 'unsent'],
+      [null, 'client-left'],
+    ] as const)
+      metrics.ended(watchOf(), { ...ending, status, outcome })
+    metrics.refused('credential/absent')
+    const found = parseMetrics(toText(metrics.families(null)))
+    const classes = found
+      .filter(({ name }) => name === 'treadle_proxy_upstream_errors_total')
+      .map(({ labels }) => labels['class'])
+    assert.deepEqual(classes, [
+      ...['overloaded', 'rate-limited', 'credential', 'refused', 'failed', 'cut', 'timeout'],
+      'unsent',
+    ])
+    const refusal = found.find(({ name }) => name === 'treadle_proxy_refusals_total')
+    assert.deepEqual(refusal?.labels, { code: 'credential/absent' })
+    assert.ok(
+      !toText(metrics.families(null)).includes('first_token'),
+      'no stream, no time to a token',
+    )
+  })
+
+  test('show an organisation no other one', () => {
+    const metrics = createMetrics()
+    for (const org of ['north', 'south'])
+      metrics.ended(streamed({ org, provider: `of-${org}` }), ending)
+    metrics.addGauge({
+      ...{ name: 'budget_left_ratio', help: 'What is left.', type: 'gauge' },
+      read: () => ['north', 'south'].map((org) => ({ labels: { org }, value: 0.5, org })),
+    })
+    assert.ok(toText(metrics.families(null)).includes('of-south'))
+    assert.ok(toText(metrics.families('north')).includes('budget_left_ratio{org="north"} 0.5'))
+    assert.ok(!toText(metrics.families('north')).includes('south'))
+  })
+
+  test('stay bounded, whatever models are named, and repeat nothing that a client typed', () => {
+    const metrics = createMetrics()
+    const typed = 'sk-secret"}\n\\ and words'
+    metrics.ended(streamed({ model: typed }), ending)
+    metrics.ended(streamed({ model: 'never-answered' }), { ...ending, status: 404 })
+    for (let n = 0; n < 3_000; n += 1)
+      metrics.ended(streamed({ org: `org-${n % 40}`, model: `model-${n}` }), ending)
+    const text = toText(metrics.families(null))
+    const calls = parseMetrics(text).filter(({ name }) => name === 'treadle_proxy_calls_total')
+    const models = new Set(calls.map(({ labels }) => labels['model']))
+    assert.ok(calls.length <= 501 && models.size <= 201, `${calls.length}, ${models.size}`)
+    assert.equal(
+      calls.reduce((sum, { value }) => sum + value, 0),
+      3_002,
+    )
+    assert.ok(!/sk-secret|never-answered/.test(text))
+  })
+
+  test('cost a call less than 3 µs', () => {
+    const metrics = createMetrics()
+    const [watch, calls] = [streamed(), 20_000]
+    const measure = () => {
+      const began = performance.now()
+      for (let n = 0; n < calls; n += 1) metrics.ended(watch, ending)
+      return ((performance.now() - began) * 1_000) / calls
+    }
+    // The best of many short runs: the machine does other things as well.
+    const best = Math.min(...Array.from({ length: 20 }, measure))
+    assert.ok(best < 3, `${best.toFixed(2)} µs`)
+  })
+})
+
+const includes = (all: Readonly<Record<string, string>>, some: object) =>
+  Object.entries(some).every(([name, value]) => all[name] === value)
