@@ -22,13 +22,13 @@ const app = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, 
 const runMsMax = 120_000 // One that takes longer asks for ever.
 
 const driven: readonly (readonly [AgentName, Wire])[] = [
-  ['opencode', 'messages'], // The slowest one first.
+  ['opencode', 'messages'], // The slowest ones first.
+  ['gemini', 'gemini'],
   ['codex', 'responses'],
   ['pi', 'messages'],
   ['pi', 'chat'],
   ['pi', 'responses'],
   ['pi', 'gemini'],
-  ['gemini', 'gemini'],
 ]
 
 describe('agents at the public port', { concurrency: 2 }, () => {
