@@ -1,8 +1,9 @@
 // The most that a call can come to, before it is sent: what is reserved in budgets. Proved, not guessed: see `Scan.isInputBounded`
 // for the prompt; the answer has no more tokens than the client or the model allows.
-import { type Operation, type Provider, type ServerTool, serverTools } from './api.ts'
+import type { Operation, Provider, ServerTool } from './api.ts'
 import type { Bound, BoundOf, Wanted } from './budgets/fit.ts'
 import type { Prices } from './prices/prices.ts'
+import { toServerTool } from './prices/server-tools.ts'
 import type { Scan } from './scan.ts'
 
 type Place = { provider: { kind: Provider['kind'] }; model: string }
@@ -70,25 +71,8 @@ function toUses(offered: Scan['serverTools']): Uses | undefined {
   const uses: Uses = {}
   for (const { type, usesMax } of offered) {
     const tool = toServerTool(type)
+    if (tool === null) continue // It costs its tokens alone.
     uses[tool] = (uses[tool] ?? 0) + (usesMax ?? Number.MAX_SAFE_INTEGER)
   }
   return uses
-}
-
-// The vendors' own names, each with a version or a day behind it.
-const spellings: readonly (readonly [string, ServerTool])[] = [
-  ['code_interpreter', 'code_execution'],
-  ['codeExecution', 'code_execution'],
-  ['googleSearch', 'web_search'],
-  ['google_search', 'web_search'],
-  ['googleMaps', 'maps_search'],
-  ['google_maps', 'maps_search'],
-  ['urlContext', 'web_fetch'],
-  ['url_context', 'web_fetch'],
-  ['fileSearch', 'file_search'],
-  ...serverTools.map((tool) => [tool, tool] as const),
-]
-
-function toServerTool(type: string): ServerTool {
-  return spellings.find(([spelled]) => type.startsWith(spelled))?.[1] ?? 'other'
 }

@@ -221,7 +221,10 @@ export function planUsage(
 ): { state: 'settled' | 'estimated'; usage: CallUsage } {
   if (answer.isUsageFinal) return { state: 'settled', usage: answer.usage() }
   const isRefused = outcome !== 'unanswered' && status !== null && status >= 300
-  if (outcome === 'unsent' || isRefused) return { state: 'settled', usage: noUsage }
+  // Some say with status 200 that they refuse.
+  if (outcome === 'unsent' || isRefused || answer.isRefused) {
+    return { state: 'settled', usage: noUsage }
+  }
   const reported = answer.usage()
   const inputTokens = reported.inputTokens || inputGuess
   const outputTokens = Math.max(reported.outputTokens, guessTokens(answer.outputChars))

@@ -98,7 +98,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const watched = { providers, ledger, observer, log, now }
   const money = { prices, budgets, sandboxes }
   const intake = createIntake({ config, router, stored, turns, ...money, ...watched })
-  const handle = createHandler({ identify, intake, ...watched })
+  const handle = createHandler({ identify, intake, rules, ...watched })
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()
   return {

@@ -13,19 +13,21 @@ import type { Observer } from './observe/observer.ts'
 import type { Providers } from './providers.ts'
 import { Refusal, sendRefusal } from './refusal.ts'
 import { findRoute, type Route } from './route.ts'
+import type { RulesInMemory } from './routing/router.ts'
 
 type HandlerDeps = {
   identify: Identify
   intake: Intake
   providers: Providers
   observer: Observer
+  rules: RulesInMemory
   log: Logger
 }
 
 export type Handle = (exchange: Exchange) => void
 
 export function createHandler(deps: HandlerDeps): Handle {
-  const { identify, intake, providers } = deps
+  const { identify, intake, providers, rules } = deps
   return (exchange) => {
     const [path = ''] = exchange.target.split('?', 1)
     const route = findRoute(exchange.method, path)
@@ -46,7 +48,7 @@ export function createHandler(deps: HandlerDeps): Handle {
     const found = identify(readCredential({ headers, keys }, wire), line, headers)
     const caller = found instanceof Promise ? await found : found
     if (route.kind !== 'models') return intake.take({ exchange, caller, ...toAsked(route, target) })
-    const read = JSON.stringify(readModels(route.path, caller, providers.all()))
+    const read = JSON.stringify(readModels(route.path, caller, providers.all(), rules))
     reply.send(200, ['content-type', 'application/json'], read)
   }
 }

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { errorOf, type Fork, fine, json, script, startFork } from './testing/fork.ts'
-import { type Stage, sandboxClaims, startLine, until } from './testing/stage.ts'
+import { clientKey, type Stage, sandboxClaims, startLine, until } from './testing/stage.ts'
 
 describe('a policy of calls', () => {
   const owned = new AsyncDisposableStack()
@@ -84,6 +84,19 @@ describe('a policy of calls', () => {
         assert.deepEqual(fork.seen(), [0, 0])
       })
     }
+
+    test('the list of models has what routes name, and hides what a policy forbids', async () => {
+      await fork.addRoute({ match: { models: ['fast', 'm-*'] } })
+      const list = async () => {
+        const headers = { 'x-api-key': clientKey }
+        const response = await fetch(new URL('/v1/models', stage.url), { headers })
+        const { data } = (await response.json()) as { data: { id: string }[] }
+        return [...new Set(data.map(({ id }) => id))]
+      }
+      assert.deepEqual(await list(), ['m-1', 'fast'])
+      await set('org', { models: { deny: ['m-*'] } })
+      assert.deepEqual(await list(), ['fast'])
+    })
 
     test('a provider in the region is chosen, and one outside is not', async () => {
       await fork.addRoute()

@@ -173,7 +173,7 @@ describe('the surface', () => {
     test(`${method} ${path} of a response that is not the caller's is a 404`, async () => {
       const response = await fetch(new URL(path, stage.url), { method, headers: bearer })
       assert.equal(response.status, 404)
-      assert.match(await response.text(), /No stored response/)
+      assert.match(await response.text(), /No response of this id/)
       assert.equal(stage.upstream.seen.length, 0)
     })
   }

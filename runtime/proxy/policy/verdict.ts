@@ -119,6 +119,10 @@ function findForbidden(lists: Lists, names: readonly string[]): string | null {
   return found === undefined ? null : `The tool ${found} is not among those it may use.`
 }
 
+/** Whether all policies let a model pass. */
+export const isModelAllowed = (scoped: readonly Scoped[], model: string): boolean =>
+  scoped.every(({ policy }) => isAllowed(policy.models, model))
+
 const isAllowed = ({ allow, deny }: Lists, name: string) =>
   !isAmong(deny, name) && (allow === null || isAmong(allow, name))
 

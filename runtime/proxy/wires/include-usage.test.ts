@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { askForUsage, canTakeUsageOut, createUsageRemover } from './include-usage.ts'
+import { canTakeUsageOut, createUsageRemover } from './include-usage.ts'
 
 const say = (content: string) =>
   JSON.stringify({ choices: [{ index: 0, delta: { content } }], usage: null })
@@ -116,53 +116,6 @@ describe('taking usage out of a stream that did not ask for it', () => {
     const large = Buffer.alloc(20_000, 'x')
     assert.deepEqual(remover.push(large), large)
     assert.equal(remover.end(), null)
-  })
-})
-
-describe('asking for usage', () => {
-  const place = (body: string, key = '"stream_options":') => {
-    const at = body.indexOf(key)
-    const from = at + key.length
-    const to = body.indexOf('}', from) + 1 || body.indexOf(',', from)
-    const span = { from, to: body.startsWith('null', from) ? from + 4 : to }
-    return { insertAt: 1, streamOptionsSpan: at < 0 ? null : span }
-  }
-  const ask = (body: string, includeUsage: boolean | null = null) =>
-    askForUsage(Buffer.from(body), { ...place(body), includeUsage })?.toString() ?? null
-
-  for (const [title, body, expected] of [
-    [
-      'options that are not there are put in front',
-      '{"model":"m",  "n":12345678901234567890,"stream":true}',
-      '{"stream_options":{"include_usage":true},"model":"m",  "n":12345678901234567890,"stream":true}',
-    ],
-    [
-      'a false is made true, and the rest stays',
-      '{"model":"m","stream_options":{"include_usage":false,"include_obfuscation":false},"x":1}',
-      '{"model":"m","stream_options":{"include_usage":true,"include_obfuscation":false},"x":1}',
-    ],
-    [
-      'empty options get it',
-      '{"model":"m","stream_options":{},"x":1}',
-      '{"model":"m","stream_options":{"include_usage":true},"x":1}',
-    ],
-    [
-      'null becomes options',
-      '{"model":"m","stream_options":null,"x":1}',
-      '{"model":"m","stream_options":{"include_usage":true},"x":1}',
-    ],
-  ] as const) {
-    test(title, () => assert.equal(ask(body), expected))
-  }
-
-  test('a client that asks itself is left alone, and so are options of another kind', () => {
-    assert.equal(ask('{"stream_options":{"include_usage":true}}', true), null)
-    const body = Buffer.from('{"stream_options":"yes"}')
-    const span = { from: 18, to: 23 }
-    assert.equal(
-      askForUsage(body, { insertAt: 1, streamOptionsSpan: span, includeUsage: null }),
-      null,
-    )
   })
 
   test('only a stream of events that is not packed is looked into', () => {

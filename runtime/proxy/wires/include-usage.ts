@@ -1,41 +1,6 @@
-// A chat stream has usage only when it is asked for. Where the client does not ask, we do: the request's `stream_options`
-// say so, the answer must come unpacked (`accept-encoding: identity`), and the chunk that this adds is taken out again.
-// **Security.** Nothing else in the request or the answer changes: guarded by include-usage.test.ts, at every cut.
-
-type Span = { from: number; to: number }
-/** What the scan of the body says. */
-export type UsagePlace = {
-  /** Right behind the opening brace. */
-  insertAt: number
-  /** The value of `stream_options`; null = there is none. */
-  streamOptionsSpan: Span | null
-  /** What the client said there; null = nothing. */
-  includeUsage: boolean | null
-}
-
-/** The body with usage asked for; null = the client asks itself, or its options are nothing that an upstream would take. */
-export function askForUsage(body: Buffer, place: UsagePlace): Buffer | null {
-  const { insertAt, streamOptionsSpan: span, includeUsage } = place
-  if (includeUsage === true) return null
-  if (!span) return splice(body, insertAt, insertAt, '"stream_options":{"include_usage":true},')
-  const value = toOptions(body.toString('utf8', span.from, span.to))
-  return value === null ? null : splice(body, span.from, span.to, value)
-}
-
-function splice(body: Buffer, from: number, to: number, text: string): Buffer {
-  return Buffer.concat([body.subarray(0, from), Buffer.from(text), body.subarray(to)])
-}
-
-function toOptions(text: string): string | null {
-  let options: unknown
-  try {
-    options = JSON.parse(text)
-  } catch {
-    return null // The upstream says what is wrong with it.
-  }
-  if (typeof options !== 'object' || Array.isArray(options)) return null
-  return JSON.stringify({ ...options, include_usage: true })
-}
+// A chat stream has usage only when it is asked for. Where the client does not ask, we do (`scan/slots.ts`), the answer comes
+// unpacked (`accept-encoding: identity`), and the chunk that this adds is taken out again here.
+// **Security.** Nothing else of the answer changes: guarded by include-usage.test.ts, at every cut.
 
 /** Whether the answer's bytes can be looked at: a stream of events, and not packed. */
 export const canTakeUsageOut = (contentType: string | undefined, encoding: string | undefined) =>
