@@ -92,7 +92,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const health = createHealth(now)
   const router = createRouter({ providers, rules, health, now })
   const identify = createIdentify(keys, verify, now)
-  addGauges(observer, { ledger, turns })
+  addGauges(observer, { ledger, turns, budgets })
   const { worker } = deps
   starting.use(startExport({ config: config.export, worker, ledger, observer, folder, log, now }))
   const watched = { providers, ledger, observer, log, now }

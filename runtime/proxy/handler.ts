@@ -19,8 +19,8 @@ type HandlerDeps = {
   identify: Identify
   intake: Intake
   providers: Providers
-  rules: RulesInMemory
   observer: Observer
+  rules: RulesInMemory
   log: Logger
 }
 

@@ -141,6 +141,27 @@ describe('what is seen of calls', () => {
     assert.equal((await stage.admin('GET', '/api/calls/live?limit=0')).status, 400)
   })
 
+  test('a further try counts, and the call is told of the provider that it went to in the end', async () => {
+    for (const name of ['first', 'second'])
+      await stage.addProvider({ name, key: `sk-${name}`, models: ['m-tried'] })
+    const targets = [{ provider: 'first' }, { provider: 'second', order: 1 }]
+    const retry = { triesMax: 2, on: ['overloaded'] }
+    const route = { name: 'tried', match: { models: ['m-tried'] }, targets, retry }
+    assert.equal((await stage.admin('POST', '/api/routes', route)).status, 201)
+    stage.upstream.state.script = ({ headers }, response) => {
+      const isFirst = headers['x-api-key'] === 'sk-first'
+      response
+        .writeHead(isFirst ? 529 : 200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ ...answer, usage }))
+    }
+    await (await call({}, 'm-tried')).text()
+    const text = await (await stage.admin('GET', '/api/metrics')).text()
+    const retries = parseMetrics(text).find(
+      ({ name, labels }) => name === 'treadle_proxy_retries_total' && labels['model'] === 'm-tried',
+    )
+    assert.deepEqual([retries?.labels['provider'], retries?.value], ['second', 1])
+  })
+
   test('metrics are for owners and other roles, well formed, and hold no text of anybody', async () => {
     await (await call()).text()
     await (await fetch(new URL('/v1/messages', stage.url), { method: 'POST' })).text()

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import type { MadeKey } from '../auth/api.ts'
-import type { ProviderHealth, Route } from '../proxy/routing/api.ts'
+import type { NewRouteInput, ProviderHealth } from '../proxy/routing/api.ts'
 import { startAppliance, type TestAppliance } from './appliance.ts'
 import { picturesFolder, startBrowser, type Visit, visit, withBrowser } from './browser.ts'
 import { look } from './console/look.ts'
@@ -15,7 +15,7 @@ import { look } from './console/look.ts'
 const model = 'gpt-5'
 const text = (words: string | RegExp) => (page: Page) => page.getByText(words).first().waitFor()
 
-const routes: Route[] = [
+const routes: NewRouteInput[] = [
   {
     name: 'spread',
     match: { models: ['gpt-5', 'gpt-5-mini'], stream: true, tags: { tier: 'gold' } },
@@ -26,7 +26,6 @@ const routes: Route[] = [
     strategy: 'weighted',
     retry: { triesMax: 3, on: ['overloaded', 'rate-limited'] },
     affinity: 'session',
-    createdAt: '2026-11-20T10:00:00.000Z',
   },
   {
     name: 'night',
@@ -38,7 +37,6 @@ const routes: Route[] = [
     strategy: 'order',
     retry: null,
     affinity: 'off',
-    createdAt: '2026-11-20T10:00:00.000Z',
   },
 ]
 const healthOf = (name: string): ProviderHealth =>
@@ -67,9 +65,6 @@ describe('the pages of the gateway', withBrowser, () => {
     mkdirSync(pictures, { recursive: true })
     browser = owned.use(await startBrowser())
     visited = await visit(browser, treadle)
-    await visited.page
-      .context()
-      .route('**/api/routes', (route) => route.fulfill({ json: { items: given, cursor: null } }))
     await visited.page.context().route('**/api/providers/*/health', (route) => {
       const [, name = ''] = /providers\/([^/]+)\/health/.exec(route.request().url()) ?? []
       return route.fulfill({ json: healthOf(name) })
@@ -77,7 +72,6 @@ describe('the pages of the gateway', withBrowser, () => {
   })
   after(() => owned.disposeAsync())
 
-  let given: Route[] = []
   const lookAt = async (name: string, path: string, ready: (page: Page) => Promise<unknown>) => {
     const tab = await visited.tab()
     await look(tab, { name, path, ready }, { origin: treadle.url, pictures })
@@ -124,7 +118,12 @@ describe('the pages of the gateway', withBrowser, () => {
   })
 
   test('a route is drawn with its weights, its order, and how its targets fare', async () => {
-    given = routes
+    const { client } = treadle
+    await client.post('/api/providers', {
+      ...{ name: 'backup', kind: 'openai', key: 'sk-not-a-real-one', models: [model] },
+      ...{ baseUrl: vendor.url, allowPrivate: true },
+    })
+    for (const route of routes) await client.post('/api/routes', route)
     await lookAt('gateway-routes', '/gateway/routes', async (page) => {
       await text('75 %')(page)
       await text('cooling down')(page)

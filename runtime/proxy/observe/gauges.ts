@@ -1,11 +1,16 @@
 // Figures that other parts of the role keep, read when somebody asks for the metrics.
+import type { Budgets } from '../budgets/budgets.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Turns } from '../turns.ts'
 import type { Observer } from './observer.ts'
 
-type Sources = { ledger: Pick<Ledger, 'backlogBytes'>; turns: Pick<Turns, 'dropped'> }
+type Sources = {
+  ledger: Pick<Ledger, 'backlogBytes'>
+  turns: Pick<Turns, 'dropped'>
+  budgets: Pick<Budgets, 'counts'>
+}
 
-export function addGauges({ addGauge }: Observer, { ledger, turns }: Sources): void {
+export function addGauges({ addGauge }: Observer, { ledger, turns, budgets }: Sources): void {
   addGauge({
     name: 'ledger_backlog_bytes',
     help: 'What of the ledger waits for its database.',
@@ -17,5 +22,21 @@ export function addGauges({ addGauge }: Observer, { ledger, turns }: Sources): v
     help: 'Conversations that will never get to threads.',
     type: 'counter',
     read: () => [{ labels: {}, value: turns.dropped().turns }],
+  })
+  addGauge({
+    name: 'budget_events_total',
+    help: 'Calls that budgets refused, clipped or let wait, that came to more than was proved, and leases that failed.',
+    type: 'counter',
+    read: () => {
+      const { refused, clipped, waited, overBound, leaseFailures } = budgets.counts
+      const events = {
+        refused,
+        clipped,
+        waited,
+        over_bound: overBound,
+        lease_failed: leaseFailures,
+      }
+      return Object.entries(events).map(([event, value]) => ({ labels: { event }, value }))
+    },
   })
 }
