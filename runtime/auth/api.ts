@@ -1,5 +1,8 @@
 // What the wire carries. Others import these as types, and never the role itself.
 import { z } from 'zod'
+import { Duration } from '#kernel/units.ts'
+
+const overlapMsMax = 30 * 86_400_000 // Who needs longer needs two keys.
 
 export const NewKey = z.strictObject({
   name: z.string().min(1).max(100),
@@ -7,6 +10,14 @@ export const NewKey = z.strictObject({
   expiresInDays: z.int().min(1).max(3_650).optional(),
 })
 export type NewKey = z.infer<typeof NewKey>
+
+/** `POST /api/keys/:id/rotate`: another key of the same name and for as long; the old one ends after the overlap. */
+export const KeyRotation = z.strictObject({
+  /** Default: a day. None = it ends at once. */
+  overlap: Duration.refine((ms) => ms <= overlapMsMax, 'At most 30 days.').prefault('24h'),
+})
+export type KeyRotation = z.infer<typeof KeyRotation>
+export type KeyRotationInput = z.input<typeof KeyRotation>
 
 export type Key = {
   id: string

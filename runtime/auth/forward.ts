@@ -15,6 +15,10 @@ const roleOfNoun = new Map<string, RoleName>([
   ['sandboxes', 'weaver'],
   ['threads', 'threads'],
   ['providers', 'proxy'],
+  ['budgets', 'proxy'],
+  ['routes', 'proxy'],
+  ['policies', 'proxy'],
+  ['explain', 'proxy'],
   ['usage', 'proxy'],
   ['calls', 'proxy'],
 ])

@@ -7,6 +7,7 @@ import { fault } from './errors.ts'
 import { hashOf, newSecretText } from './secret-text.ts'
 import { insertEvent } from './sql/access-log.ts'
 import {
+  endKey,
   findHolder,
   findKey,
   insertKey,
@@ -29,6 +30,8 @@ export type Keys = {
   list(org: string, user: string | null): Promise<Key[]>
   find(org: string, id: string): Promise<Key>
   revoke(claims: UserClaims, id: string): Promise<Key>
+  /** Makes one like it, for the same user; the old one ends after `overlapMs`. */
+  rotate(claims: UserClaims, id: string, overlapMs: number): Promise<MadeKey>
   /** Whose key it is, while it is live. Its use is noted and written down later, many at once. */
   use(key: string): Promise<Caller | undefined>
   checks(): Promise<KeyCheck[]>
@@ -48,20 +51,14 @@ export function createKeys(
     create: (claims, wanted) =>
       db.transaction(async (transaction) => {
         const { org, sub: user, channel } = claims
-        const id = randomBytes(6).toString('hex')
-        const key = `${keyPrefix}${id}_${newSecretText()}`
         const days = wanted.expiresInDays
         const expiresAt = days === undefined ? null : new Date(now().getTime() + days * dayMs)
-        const row = await transaction.maybeOne(
-          insertKey(
-            { id, org, user, name: wanted.name, hash: hashOf(key), now: now(), expiresAt },
-            liveKeysMax,
-          ),
-        )
+        const made = toNewKey({ org, user, name: wanted.name, now: now(), expiresAt })
+        const row = await transaction.maybeOne(insertKey(made.row, liveKeysMax))
         if (!row) throw fault('auth/keys-max')
-        const event = { event: 'key-made', org, user, channel, subject: id } as const
+        const event = { event: 'key-made', org, user, channel, subject: made.row.id } as const
         await transaction.query(insertEvent(now(), event))
-        return { ...toKey(row), key }
+        return { ...toKey(row), key: made.key }
       }),
     list: async (org, user) => (await db.any(listKeys(org, user, listedMax))).map(toKey),
     async find(org, id) {
@@ -77,6 +74,27 @@ export function createKeys(
       })
       onRevoked(id)
       return toKey(row)
+    },
+    async rotate(claims, id, overlapMs) {
+      const { org, channel } = claims
+      const made = await db.transaction(async (transaction) => {
+        const found = await transaction.maybeOne(findKey(org, id))
+        const at = now()
+        const endsAt = new Date(at.getTime() + overlapMs)
+        const old = await transaction.maybeOne(endKey(org, id, endsAt, at))
+        if (!found || !old) throw fault('auth/key-absent', { detail: id })
+        const lifeMs = found.expires_at === null ? null : found.expires_at - found.created_at
+        const expiresAt = lifeMs === null ? null : new Date(at.getTime() + lifeMs)
+        const next = toNewKey({ org, user: found.user_id, name: found.name, now: at, expiresAt })
+        const row = await transaction.maybeOne(insertKey(next.row, liveKeysMax))
+        if (!row) throw fault('auth/keys-max')
+        const event = { event: 'key-made', org, user: claims.sub, channel } as const
+        const detail = `in place of ${id}`
+        await transaction.query(insertEvent(at, { ...event, subject: next.row.id, detail }))
+        return { ...toKey(row), key: next.key }
+      })
+      if (overlapMs === 0) onRevoked(id)
+      return made
     },
     async use(key) {
       const row = keyPattern.test(key) ? await db.maybeOne(findHolder(hashOf(key), now())) : null
@@ -96,6 +114,15 @@ export function createKeys(
       for (const [id, at] of written) if (uses.get(id) === at) uses.delete(id)
     },
   }
+}
+
+type Wanted = { org: string; user: string; name: string; now: Date; expiresAt: Date | null }
+
+/** Its text, and the row that holds no more of it than its hash. */
+function toNewKey(wanted: Wanted) {
+  const id = randomBytes(6).toString('hex')
+  const key = `${keyPrefix}${id}_${newSecretText()}`
+  return { key, row: { ...wanted, id, hash: hashOf(key) } }
 }
 
 const toKey = (row: KeyRow): Key => ({

@@ -167,6 +167,47 @@ describe('the front door', () => {
       }
     })
 
+    describe('that is rotated', () => {
+      const rotate = (id: string, json: object = {}, who: { key: string } = owner) =>
+        door.call('POST', `/api/keys/${id}/rotate`, { ...who, json })
+      const statusOf = async (key: string) => (await door.call('GET', '/api/me', { key })).status
+
+      test('both are good until the overlap is over, and then the new one alone', async () => {
+        const old = await makeKey({ name: 'laptop' })
+        const made = await json<MadeKey>(rotate(old.id, { overlap: '2h' }))
+        assert.deepEqual([made.name, made.user, made.expiresAt], ['laptop', 'owner', null])
+        assert.notEqual(made.id, old.id)
+        assert.deepEqual([await statusOf(old.key), await statusOf(made.key)], [200, 200])
+        door.pass(2 * 3_600_000 + 1)
+        assert.deepEqual([await statusOf(old.key), await statusOf(made.key)], [401, 200])
+      })
+
+      test('without an overlap the old one ends at once', async () => {
+        const old = await makeKey()
+        const made = await json<MadeKey>(rotate(old.id, { overlap: '0s' }))
+        assert.deepEqual([await statusOf(old.key), await statusOf(made.key)], [401, 200])
+        assert.equal((await rotate(old.id)).status, 404)
+      })
+
+      test('the new one is good for as long as the old one was, and the old one for no longer', async () => {
+        const old = await makeKey({ name: 'short', expiresInDays: 2 })
+        door.pass(86_400_000)
+        const made = await json<MadeKey>(rotate(old.id, { overlap: '10d' }))
+        const { items } = await json<KeyList>(door.call('GET', '/api/keys', owner))
+        const ended = items.find(({ id }) => id === old.id)!
+        assert.equal(ended.expiresAt, old.expiresAt)
+        const days = (Date.parse(made.expiresAt!) - Date.parse(made.createdAt)) / 86_400_000
+        assert.equal(days, 2)
+      })
+
+      test('a key rotates no key, and an overlap of months is refused', async () => {
+        const { id, key } = await makeKey()
+        assert.equal((await rotate(id, {}, { key })).status, 403)
+        assert.equal((await rotate(id, { overlap: '31d' })).status, 400)
+        assert.equal((await rotate('000000000000')).status, 404)
+      })
+    })
+
     test('an absent key can be neither found nor revoked', async () => {
       assert.equal((await door.call('DELETE', '/api/keys/000000000000', owner)).status, 404)
     })
@@ -211,6 +252,10 @@ describe('the front door', () => {
       '/api/threads/search?q=a%20b': 'threads',
       '/api/providers/anthropic/test': 'proxy',
       '/api/usage': 'proxy',
+      '/api/budgets/daily/use': 'proxy',
+      '/api/routes/main': 'proxy',
+      '/api/policies/key:k-1': 'proxy',
+      '/api/explain': 'proxy',
       '/api/calls?loop=l-1': 'proxy',
       '/api/agents': 'spool',
     } as const

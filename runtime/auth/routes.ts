@@ -13,7 +13,7 @@ import { Fault } from '#kernel/fault.ts'
 import { parseStored } from '#kernel/parse.ts'
 import type { Verifier } from '#kernel/tokens.ts'
 import type { NoteDenial } from './access-log.ts'
-import { type KeyList, type Me, NewKey, type Status } from './api.ts'
+import { type KeyList, KeyRotation, type Me, NewKey, type Status } from './api.ts'
 import { type Authenticate, isProvenSession } from './authenticate.ts'
 import type { Caller } from './caller.ts'
 import type { Denials } from './denials.ts'
@@ -101,6 +101,16 @@ const keyRoutes = ({ access, keys }: Deps) =>
       if (!readsAll) access.assert(claims, 'key:read', keyOf('*', org, sub))
       const items = await keys.list(org, readsAll ? null : sub)
       response.json({ items, cursor: null } satisfies KeyList)
+    })
+    .post('/:id/rotate', json({ limit: bodyMax }), async (request, response) => {
+      const claims = userOf(response)
+      const parsed = parseStored(KeyRotation, request.body ?? {})
+      if (!parsed.ok) throw fault('auth/invalid', { problems: parsed.problems })
+      const { id, user } = await keys.find(claims.org, request.params.id)
+      // It makes one and ends one: a key does neither of another, so a leaked one does not outlive itself.
+      access.assert(claims, 'key:create', keyOf(id, claims.org, user))
+      access.assert(claims, 'key:revoke', keyOf(id, claims.org, user))
+      response.status(201).json(await keys.rotate(claims, id, parsed.value.overlap))
     })
     .delete('/:id', async (request, response) => {
       const claims = userOf(response)

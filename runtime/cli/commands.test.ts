@@ -32,6 +32,7 @@ const wholeKey = { ...key, lastUsedAt: null, revokedAt: null }
 const provider = { name: 'claude', kind: 'anthropic', baseUrl: 'https://api.example.com' }
 const wholeProvider = {
   ...provider,
+  region: 'eu',
   allowPrivate: false,
   models: ['a', 'b'],
   createdAt: at,
@@ -211,8 +212,8 @@ const cases: Record<string, Case> = {
     argv: ['provider', 'list'],
     answers: { 'GET /api/providers': page(wholeProvider) },
     says: [
-      'NAME    KIND       MODELS  ADDRESS                  LAST USED',
-      'claude  anthropic  a, b    https://api.example.com  -',
+      'NAME    KIND       MODELS  ADDRESS                  REGION  LAST USED',
+      'claude  anthropic  a, b    https://api.example.com  eu      -',
     ],
   },
   'provider set changes what is named, and nothing else': {

@@ -81,6 +81,7 @@ export function createProgram(around: Surroundings, run: Runner): Command {
     const [noun, verb] = command.name.split(' ')
     const parent = verb === undefined ? program : parents.get(noun!)!
     const made = parent.command(`${verb ?? noun} ${command.args ?? ''}`.trim())
+    if (verb === undefined) parents.set(noun!, made) // `usage` acts by itself, and has `usage reconcile`.
     addAction(describe(made, command), command, program, around, run)
   }
   return program

@@ -17,8 +17,11 @@ export type ResourceType =
   | 'Key'
   | 'Session'
   | 'Provider'
+  | 'Budget'
   | 'Usage'
   | 'Org'
+  | 'Route'
+  | 'Policy'
 export type Resource = {
   type: ResourceType
   id: string

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { Secret } from './secret.ts'
 import { createVault } from './vault.ts'
@@ -39,4 +39,33 @@ test('a secret shows itself to no printer', () => {
     `${secret} ${JSON.stringify({ secret })} ${inspect({ secret })}`.includes('canary'),
     false,
   )
+})
+
+describe('a master key that is changed', () => {
+  const [before, now] = [randomBytes(32), randomBytes(32)]
+  const old = createVault(before).seal('acme', secret)
+  const changing = createVault(now, before)
+
+  test('what is under the one before still opens, and moves under the new one', () => {
+    assert.equal(changing.open('acme', old).reveal(), 'sk-canary')
+    const moved = changing.rewrap('acme', old)!
+    assert.equal(createVault(now).open('acme', moved).reveal(), 'sk-canary')
+    assert.throws(() => createVault(before).open('acme', moved), /can't be opened/)
+    assert.deepEqual(moved.ciphertext, old.ciphertext) // The credential itself is not touched.
+  })
+
+  test('what is under the new one is left as it is', () => {
+    assert.equal(changing.rewrap('acme', changing.seal('acme', secret)), null)
+    assert.equal(changing.rewrap('acme', changing.rewrap('acme', old)!), null)
+  })
+
+  test('what is under neither, or is another name’s, is not moved', () => {
+    assert.throws(() => createVault(randomBytes(32), now).rewrap('acme', old), /can't be opened/)
+    assert.throws(() => changing.rewrap('other', old), /credential other can't be opened/)
+  })
+
+  test('a key of another length is refused, whichever it is', () => {
+    assert.throws(() => createVault(now, randomBytes(31)), /32 bytes/)
+    assert.throws(() => createVault(randomBytes(33), now), /32 bytes/)
+  })
 })

@@ -8,14 +8,29 @@ export type Vault = {
   seal(name: string, secret: Secret): Sealed
   /** Throws one and the same error for a wrong key, a changed row or a row of another name. */
   open(name: string, sealed: Sealed): Secret
+  /** The data key under the master key of now, where it is under the one before; null = nothing to do. */
+  rewrap(name: string, sealed: Sealed): Sealed | null
 }
 
 const ivBytes = 12
 const tagBytes = 16
 
-/** @param masterKey 32 bytes, from a file of mode 0600. */
-export function createVault(masterKey: Buffer): Vault {
-  if (masterKey.length !== 32) throw new Error('The master key must have 32 bytes.')
+/**
+ * @param masterKey 32 bytes, from a file of mode 0600.
+ * @param previous The one before: what is still under it opens too. All that is sealed is under the first.
+ */
+export function createVault(masterKey: Buffer, previous?: Buffer): Vault {
+  for (const { length } of previous ? [masterKey, previous] : [masterKey]) {
+    if (length !== 32) throw new Error('The master key must have 32 bytes.')
+  }
+  const unwrap = (name: string, wrappedKey: Buffer): { dataKey: Buffer; isOld: boolean } => {
+    try {
+      return { dataKey: decrypt(masterKey, name, wrappedKey), isOld: false }
+    } catch (error) {
+      if (!previous) throw error
+      return { dataKey: decrypt(previous, name, wrappedKey), isOld: true }
+    }
+  }
   return {
     seal(name, secret) {
       const dataKey = randomBytes(32)
@@ -24,8 +39,16 @@ export function createVault(masterKey: Buffer): Vault {
     },
     open(name, { wrappedKey, ciphertext }) {
       try {
-        const dataKey = decrypt(masterKey, name, wrappedKey)
+        const { dataKey } = unwrap(name, wrappedKey)
         return new Secret(decrypt(dataKey, name, ciphertext).toString())
+      } catch {
+        throw new Error(`The credential ${name} can't be opened with this master key.`)
+      }
+    },
+    rewrap(name, { wrappedKey, ciphertext }) {
+      try {
+        const { dataKey, isOld } = unwrap(name, wrappedKey)
+        return isOld ? { wrappedKey: encrypt(masterKey, name, dataKey), ciphertext } : null
       } catch {
         throw new Error(`The credential ${name} can't be opened with this master key.`)
       }

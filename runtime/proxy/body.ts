@@ -1,5 +1,4 @@
 // Request bodies are held whole: the model must be known before a byte goes out, and a length is surer than chunks.
-import type { RawHeaders } from './exchange.ts'
 import { Refusal } from './refusal.ts'
 
 /** The client went away before its request was complete: nobody is left to be answered. */
@@ -9,16 +8,6 @@ export class ClientLeft extends Error {
 
 /** Bytes of all bodies held at the moment. */
 export type BodyStore = { bytes: number; readonly bytesMax: number }
-
-/** Refuses a body that would have to be unpacked to be looked into. */
-export function assertPlain(headers: RawHeaders): void {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i]!.length !== 16 || headers[i]!.toLowerCase() !== 'content-encoding') continue
-    const encoding = headers[i + 1]!
-    if (encoding !== 'identity')
-      throw new Refusal('body/encoded', `It came as ${encoding.slice(0, 40)}.`)
-  }
-}
 
 type CollectorOptions = {
   bytesMax: number

@@ -58,6 +58,7 @@ const toCall = (row: CallRow): Call => ({
   state: row.state,
   status: row.status,
   usage: toUsage(row),
+  serviceTier: row.service_tier,
   costNanoUsd: row.cost_nano_usd,
   isPriced: row.is_priced,
   stopReason: row.stop_reason,

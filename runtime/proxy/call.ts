@@ -1,15 +1,26 @@
 // One model call from its booking to its settlement: watches the relay, reads the answer beside it, and books the end.
 import type { Logger } from '#kernel/log.ts'
 import type { CallUsage } from './api.ts'
+import type { Reservation } from './budgets/reservation.ts'
 import type { Caller } from './caller.ts'
 import type { RawHeaders, Reply } from './exchange.ts'
 import { findHeader } from './headers.ts'
 import type { Ledger } from './ledger.ts'
-import { type Begun, guessTokens, noUsage, toEndedLine } from './ledger-line.ts'
-import type { Prices } from './prices.ts'
+import {
+  type Begun,
+  type Ending,
+  guessTokens,
+  noUsage,
+  toEndedLine,
+  withProvider,
+} from './ledger-line.ts'
+import type { Verdict } from './policy/verdict.ts'
+import type { Prices } from './prices/prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
 import type { Outcome, Watcher } from './relay.ts'
+import type { Plan } from './routing/plan.ts'
+import type { Stored } from './routing/stored.ts'
 import type { SandboxState } from './sandboxes.ts'
 import { toTurn } from './turn.ts'
 import type { Turns } from './turns.ts'
@@ -19,16 +30,26 @@ import { AnswerReader } from './wires/reader.ts'
 export type CallOptions = {
   begun: Begun
   caller: Caller
-  provider: LiveProvider
+  /** Where it goes, and in the end went. */
+  plan: Plan
+  verdict: Verdict
   body: Buffer
   /** What tells sessions of one API key apart; null = nothing does. */
   session: string | null
   reply: Reply
+  reservation: Reservation
   state: SandboxState | undefined
   /** Called when all is booked. */
   onSettled: () => void
 }
-type CallDeps = { ledger: Ledger; prices: Prices; turns: Turns; log: Logger; now: () => Date }
+type CallDeps = {
+  ledger: Ledger
+  prices: Prices
+  turns: Turns
+  stored: Stored
+  log: Logger
+  now: () => Date
+}
 
 // A line a call, of known fields alone: looking into each for secrets at three depths took a fifth of a call's CPU.
 const callLogs = new WeakMap<Logger, Logger>()
@@ -93,17 +114,25 @@ export class ModelCall implements Watcher {
   }
 
   #settle(answer: Answer): void {
-    const { begun, provider, state, onSettled } = this.#options
+    const { begun, plan, state, reservation, onSettled } = this.#options
+    const { provider, model } = plan.choice
     const { ledger, prices, now } = this.#deps
-    const { facts, kind, head, inputGuess } = begun
+    const { facts, inputGuess } = begun
     const known = planUsage(this.#outcome, this.#status, answer, inputGuess)
     const { usage } = known
-    const costNanoUsd = prices.costNanoUsd(kind, facts.model, usage)
-    const line = toEndedLine(head, {
+    const cost = prices.cost(provider.kind, model, { ...usage, serviceTier: answer.serviceTier })
+    const costNanoUsd = cost?.nanoUsd ?? null
+    const spent = {
+      nanoUsd: costNanoUsd ?? 0,
+      tokens: usage.inputTokens + usage.outputTokens,
+    }
+    const ending: Ending = {
       state: known.state,
       usage,
+      serviceTier: answer.serviceTier,
       status: this.#status,
       costNanoUsd,
+      isWhollyPriced: cost !== null && cost.unpriced.length === 0,
       stopReason: answer.stopReason,
       toolCalls: answer.toolCalls.length,
       endedAt: now(),
@@ -111,19 +140,27 @@ export class ModelCall implements Watcher {
       error: redact(this.#error ?? answer.error, provider),
       text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
-    })
-    ledger.end(facts.id, line)
-    if (state) {
-      state.nanoUsd += costNanoUsd ?? 0
-      state.tokens += usage.inputTokens + usage.outputTokens
+      holds: reservation.toLine(spent),
     }
+    ledger.end(facts.id, toEndedLine(withProvider(begun, provider.name), ending))
+    reservation.settle(spent)
+    this.#noteStored(answer)
     this.#handTurn(answer)
     this.#log(known.state, usage, costNanoUsd)
+    plan.close()
     onSettled()
   }
 
+  /** So that what goes on from it finds it again, and nobody else does. */
+  #noteStored({ storedId }: Answer): void {
+    const { caller, begun, plan } = this.#options
+    if (storedId === null || begun.facts.wire !== 'responses') return
+    this.#deps.stored.record(storedId, caller.org, plan.choice.provider.name)
+  }
+
   #handTurn(answer: Answer): void {
-    const { caller, begun, body, session } = this.#options
+    const { caller, begun, body, session, verdict } = this.#options
+    if (verdict.logging !== 'full') return
     const isAnswered = this.#status !== null && this.#status < 300
     if (!isAnswered || (answer.text === '' && answer.toolCalls.length === 0)) return
     this.#deps.turns.hand(toTurn({ facts: begun.facts, caller, session, answer }), body)
@@ -163,7 +200,10 @@ export function planUsage(
 ): { state: 'settled' | 'estimated'; usage: CallUsage } {
   if (answer.isUsageFinal) return { state: 'settled', usage: answer.usage() }
   const isRefused = outcome !== 'unanswered' && status !== null && status >= 300
-  if (outcome === 'unsent' || isRefused) return { state: 'settled', usage: noUsage }
+  // Some say with status 200 that they refuse.
+  if (outcome === 'unsent' || isRefused || answer.isRefused) {
+    return { state: 'settled', usage: noUsage }
+  }
   const reported = answer.usage()
   const inputTokens = reported.inputTokens || inputGuess
   const outputTokens = Math.max(reported.outputTokens, guessTokens(answer.outputChars))

@@ -1,6 +1,8 @@
-// Who makes a model call: a person's or program's API key on the public port, or a sandbox on its own line.
+// Who makes a model call: a person's or program's API key or a role's token on the public port, or a sandbox on its own line.
 import { decodeJwt } from 'jose'
 import type { SandboxClaims, Verifier } from '#kernel/tokens.ts'
+import type { RawHeaders } from './exchange.ts'
+import { findHeader } from './headers.ts'
 import { type Keys, keyPrefix } from './keys.ts'
 import { Refusal } from './refusal.ts'
 
@@ -13,14 +15,21 @@ export type Caller = {
 }
 
 /** `line` is the sandbox whose line the call came over; undefined = the public port. */
-export type Identify = (credential: string, line: string | undefined) => Caller | Promise<Caller>
+export type Identify = (
+  credential: string,
+  line: string | undefined,
+  headers: RawHeaders,
+) => Caller | Promise<Caller>
+
+/** A role belongs to no organisation: it says for which it calls. */
+export const orgHeader = 'x-treadle-org'
 
 // One a sandbox, 2.5 KB each; the longest unused leave, and are verified again if they come back.
 const tokensMax = 500
 
 /**
  * **Security.** The two doors share no credential: a sandbox's token is good on that sandbox's line alone, so a stolen
- * one is worth nothing elsewhere, and no API key works from inside a sandbox.
+ * one is worth nothing elsewhere, and neither an API key nor a role's token works from inside a sandbox.
  */
 export function createIdentify(keys: Keys, verify: Verifier, now: () => Date): Identify {
   const verified = new Map<string, { caller: Caller; untilMs: number }>()
@@ -46,9 +55,17 @@ export function createIdentify(keys: Keys, verify: Verifier, now: () => Date): I
     return assertLine(caller, line)
   }
 
-  return (credential, line) => {
+  const identifyRole = async (token: string, headers: RawHeaders): Promise<Caller> => {
+    const claims = await verify(token)
+    if (claims?.kind !== 'service') throw new Refusal('credential/refused')
+    const org = findHeader(headers, orgHeader)
+    if (!org) throw new Refusal('credential/refused', `A role says for whom, in ${orgHeader}.`)
+    return { org, user: `role:${claims.sub}`, key: null, sandbox: null }
+  }
+
+  return (credential, line, headers) => {
     if (line !== undefined) return identifyLine(credential, line)
-    if (!credential.startsWith(keyPrefix)) throw new Refusal('credential/refused')
+    if (!credential.startsWith(keyPrefix)) return identifyRole(credential, headers)
     const { id, org, user } = keys.check(credential)
     return { org, user, key: id, sandbox: null }
   }

@@ -12,6 +12,12 @@ const Price = z.strictObject({
   cachedUsdPerMTok: usdPerMTok,
   cacheWriteUsdPerMTok: usdPerMTok,
   outputUsdPerMTok: usdPerMTok,
+  /** Left out = 1.6 times that of other writes. */
+  cacheWrite1hUsdPerMTok: usdPerMTok.optional(),
+  /** Left out = as output. */
+  reasoningUsdPerMTok: usdPerMTok.optional(),
+  contextTokensMax: z.int().min(1).optional(),
+  outputTokensMax: z.int().min(1).optional(),
 })
 export type Price = Readonly<z.infer<typeof Price>>
 
@@ -20,8 +26,10 @@ export const ProxyConfig = z.strictObject({
   workers: z.int().min(1).max(64),
   lineSocket: z.string().min(1).max(107),
   masterKeyFile: z.string().min(1),
+  previousMasterKeyFile: z.string().min(1).nullable(),
   rehearsal: z.strictObject({ url: z.url(), keyFile: z.string().min(1) }).nullable(),
   prices: z.array(Price).max(1_000),
+  pricesFile: z.string().min(1).nullable(),
   connectionsMax: z.int().min(1),
   inFlightMax: z.int().min(1),
   bodyBytesMax: Bytes,
@@ -29,17 +37,10 @@ export const ProxyConfig = z.strictObject({
   connectMs: Duration,
   firstByteMs: Duration,
   idleMs: Duration,
-  outgoing: z.strictObject({
-    proxyUrl: z.url({ protocol: /^http$/ }).nullable(),
-    proxyCredentialFile: z.string().min(1).nullable(),
-    exceptHosts: z.array(z.string().min(1)).max(100),
-    authorities: z
-      .array(z.strictObject({ host: z.string().min(1), caFile: z.string().min(1) }))
-      .max(100),
-  }),
   keysPollMs: Duration,
   keysStaleMsMax: Duration,
   providersPollMs: Duration,
+  rulesPollMs: Duration,
   breaker: z.strictObject({
     callsMax: z.int().min(1),
     windowMs: Duration,

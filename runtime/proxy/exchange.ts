@@ -34,6 +34,8 @@ export type Framing = 'passed' | 'own'
  */
 export type Reply = {
   readonly isBegun: boolean
+  /** The client went before the answer's end: nobody reads what is written. */
+  readonly isGone: boolean
   /** A whole answer of our own. */
   send(status: number, headers: RawHeaders, body: string | Buffer): void
   begin(status: number, headers: RawHeaders, framing: Framing): void

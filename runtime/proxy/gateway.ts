@@ -2,20 +2,29 @@
 import { startRepeating } from '#kernel/repeat.ts'
 import type { RoleDeps } from '#kernel/role.ts'
 import { createVault, type Vault } from '#kernel/vault.ts'
+import { type Budgets, startBudgets } from './budgets/budgets.ts'
 import { createIdentify } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
 import { createHandler } from './handler.ts'
 import { createIntake } from './intake.ts'
-import { createKeys } from './keys.ts'
+import { createKeys, type Keys } from './keys.ts'
 import { type Ledger, startLedger } from './ledger.ts'
 import { listenModels } from './model-server.ts'
-import { createPrices, type Prices } from './prices.ts'
+import { startPrices } from './prices/price-source.ts'
+import type { Prices } from './prices/prices.ts'
+import { expiryLookMs, warnOfExpiry } from './provider-settings.ts'
 import { type Providers, readMasterKey, startProviders } from './providers.ts'
+import { rewrapProviders } from './rewrap.ts'
+import { createHealth } from './routing/health.ts'
+import { createRouter, type Router } from './routing/router.ts'
+import { type Rules, startRules } from './routing/rules.ts'
+import { createStored } from './routing/stored.ts'
 import { createSandboxes, type Sandboxes, sandboxesMax } from './sandboxes.ts'
 import { sumSpent } from './sql/calls.ts'
 import { startTurns } from './turns.ts'
 
 const firstKeysMsMax = 2_000
+const storedMs = 500 // A response that is stored is mostly gone on from after seconds.
 const spentMs = 2 * 86_400_000 // Longer than any sandbox's token lives.
 
 export type Gateway = AsyncDisposable & {
@@ -26,6 +35,10 @@ export type Gateway = AsyncDisposable & {
   providers: Providers
   sandboxes: Sandboxes
   ledger: Ledger
+  budgets: Budgets
+  rules: Rules
+  router: Router
+  keys: Keys
   /** All that was booked here until now is in PostgreSQL when this resolves. */
   flush(): Promise<void>
   /** What people set is read again when this resolves: no call begins with what was before. */
@@ -37,8 +50,13 @@ export type GatewayDeps = Omit<RoleDeps, 'access'>
 export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
   const { db, log, now, verify, peers, folder } = deps
   await using starting = new AsyncDisposableStack()
-  const vault = createVault(readMasterKey(config.masterKeyFile))
-  const prices = createPrices(config.prices, now)
+  const previous = config.previousMasterKeyFile
+  const vault = createVault(
+    readMasterKey(config.masterKeyFile),
+    ...(previous === null ? [] : [readMasterKey(previous)]),
+  )
+  if (previous !== null) await rewrapProviders({ db, vault, log })
+  const { prices } = starting.use(await startPrices({ config, log, now }))
   const sandboxes = createSandboxes(config.breaker.callsMax)
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),
@@ -49,15 +67,37 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
       sandboxes.restore(sandbox, { tokens, nanoUsd: nano_usd })
     }
   }
+  // After the ledger: all that the last process booked is in the database by then.
+  const budgets = starting.use(await startBudgets({ db, log, now, holder: ledger.journal }))
   const turns = starting.use(await startTurns({ folder, config: config.turns, peers, log }))
   const providers = starting.use(await startProviders({ config, db, vault, log, now }))
   starting.use(startRepeating(providers.refresh, config.providersPollMs, log))
+  const warn = async () => warnOfExpiry(providers.all(), log, now())
+  starting.use(startRepeating(warn, expiryLookMs, log))
   const keys = createKeys(peers, now, config.keysStaleMsMax)
   await keys.refresh(AbortSignal.timeout(firstKeysMsMax)).catch(() => {}) // Where auth is not up yet, the next turn has them.
   starting.use(startRepeating(keys.refresh, config.keysPollMs, log))
+  const rules = await startRules({ db, log })
+  starting.use(startRepeating(rules.refresh, config.rulesPollMs, log))
+  const stored = createStored({ db, log, now })
+  starting.use(startRepeating(stored.write, storedMs, log))
+  const health = createHealth(now)
+  const router = createRouter({ providers, rules, health, now })
   const identify = createIdentify(keys, verify, now)
-  const intake = createIntake({ config, providers, prices, sandboxes, ledger, turns, log, now })
-  const handle = createHandler({ identify, intake, providers, log })
+  const intake = createIntake({
+    config,
+    providers,
+    prices,
+    sandboxes,
+    ledger,
+    budgets,
+    router,
+    stored,
+    turns,
+    log,
+    now,
+  })
+  const handle = createHandler({ identify, intake, providers, rules, log })
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()
   return {
@@ -67,8 +107,13 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
     providers,
     sandboxes,
     ledger,
+    budgets,
+    rules,
+    router,
+    keys,
     flush: ledger.flush,
-    refresh: providers.refresh,
+    refresh: async () =>
+      void (await Promise.all([providers.refresh(), budgets.refresh(), rules.refresh()])),
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }

@@ -1,20 +1,35 @@
 // Gemini names the model and what is to be done in the path: /v1beta/models/{model}:generateContent. What is read here is
 // what the upstream will read, so only paths and queries that can be read in one way alone are known.
+import type { Operation } from './api.ts'
 import { Refusal } from './refusal.ts'
 
-export type GeminiCall = { model: string; isCount: boolean }
+const verbs = {
+  generateContent: 'generate',
+  streamGenerateContent: 'generate',
+  countTokens: 'count',
+  embedContent: 'embed',
+  batchEmbedContents: 'embed',
+} as const satisfies Readonly<Record<string, Operation>>
+
+export type GeminiCall = { model: string; operation: 'generate' | 'count' | 'embed' }
 
 // Of percent-encodings the slash alone, for models such as rehearsal/x. A colon would be a second place to split at.
-const callPath =
-  /^\/v1(?:beta)?\/models\/((?:[\w.@~/-]|%2[Ff])+):(generateContent|streamGenerateContent|countTokens)$/
+const callPath = /^\/v1(?:beta)?\/models\/((?:[\w.@~/-]|%2[Ff])+):(\w+)$/
 const modelPath = /^\/v1(?:beta)?\/models\/((?:[\w.@~/-]|%2[Ff])+)$/
 const modelCharsMax = 200
 
 export function readGeminiCall(path: string): GeminiCall | null {
   const [, encoded, verb] = callPath.exec(path) ?? []
   const model = encoded === undefined ? null : toModel(encoded)
-  return model === null ? null : { model, isCount: verb === 'countTokens' }
+  if (model === null || !isVerb(verb!)) return null
+  return { model, operation: verbs[verb] }
 }
+
+/** The same path with another model, as an alias wants it. */
+export const replaceModel = (target: string, model: string): string =>
+  target.replace(/(\/models\/)[^:]+(?=:)/, (_, before: string) => before + encodeURI(model))
+
+const isVerb = (verb: string): verb is keyof typeof verbs => Object.hasOwn(verbs, verb)
 
 /** The model of `GET /v1beta/models/{model}`, or of the same below /v1. */
 export function readModelPath(path: string): string | null {

@@ -22,7 +22,10 @@ const usageMetadata = {
   toolUsePromptTokenCount: 5,
   totalTokenCount: 1_047,
 }
-const usage = { inputTokens: 1_005, cachedTokens: 600, cacheWriteTokens: 0, outputTokens: 42 }
+const usage = {
+  ...{ inputTokens: 1_005, cachedTokens: 600, cacheWriteTokens: 0, cacheWrite1hTokens: 0 },
+  ...{ outputTokens: 42, reasoningTokens: 12, serverToolCalls: {} },
+}
 const costNanoUsd = 405 * 1_250 + 600 * 125 + 42 * 10_000
 const piece = (parts: object[], more: object = {}, candidate: object = {}) => ({
   candidates: [{ content: { parts, role: 'model' }, index: 0, ...candidate }],

@@ -3,61 +3,62 @@ import type { Logger } from '#kernel/log.ts'
 import type { Wire } from './api.ts'
 import { ClientLeft } from './body.ts'
 import type { Identify } from './caller.ts'
-import { readCredential } from './credential.ts'
+import { readCredential, takeQueryKeys } from './credential.ts'
 import type { Exchange } from './exchange.ts'
-import { assertGeminiQuery, assertNoCredential, readGeminiCall } from './gemini-route.ts'
+import { assertGeminiQuery, assertNoCredential } from './gemini-route.ts'
 import { assertFraming, findHeader } from './headers.ts'
 import type { Intake } from './intake.ts'
-import { isModelsPath, readModels } from './models.ts'
+import { readModels } from './models.ts'
 import type { Providers } from './providers.ts'
 import { Refusal, sendRefusal } from './refusal.ts'
+import { findRoute, type Route } from './route.ts'
+import type { RulesInMemory } from './routing/router.ts'
 
-type HandlerDeps = { identify: Identify; intake: Intake; providers: Providers; log: Logger }
-
-const wiresByPath: Readonly<Record<string, Wire>> = {
-  '/v1/messages': 'messages',
-  '/v1/chat/completions': 'chat',
-  '/v1/responses': 'responses',
+type HandlerDeps = {
+  identify: Identify
+  intake: Intake
+  providers: Providers
+  rules: RulesInMemory
+  log: Logger
 }
 
 export type Handle = (exchange: Exchange) => void
 
-export function createHandler({ identify, intake, providers, log }: HandlerDeps): Handle {
+export function createHandler(deps: HandlerDeps): Handle {
+  const { identify, intake, providers, rules, log } = deps
   return (exchange) => {
-    const route = findRoute(exchange)
+    const [path = ''] = exchange.target.split('?', 1)
+    const route = findRoute(exchange.method, path)
     answer(exchange, route).catch((error: unknown) => refuse(log, exchange, route.wire, error))
   }
 
-  async function answer(exchange: Exchange, { path, wire, model, isCount }: Route): Promise<void> {
+  async function answer(exchange: Exchange, route: Route): Promise<void> {
     assertFraming(exchange)
-    const { method, target, headers, line, reply } = exchange
+    const { headers, line, reply } = exchange
     if (findHeader(headers, 'upgrade')?.toLowerCase() === 'websocket')
       throw new Refusal('upgrade/refused')
-    if (method === 'HEAD' && path === '/') return reply.send(200, [], '')
-    const isList = method === 'GET' && isModelsPath(path)
-    if (!isList && !wire) throw new Refusal('route/absent', `${method} ${path.slice(0, 200)}`)
-    const isGemini = wire === 'gemini'
-    if (isGemini) assertGeminiQuery(target)
-    else if (isList) assertNoCredential(target)
-    const found = identify(readCredential(headers, isGemini || isList), line)
+    if (route.kind === 'hello') return reply.send(200, [], '')
+    if (route.kind === 'absent') throw new Refusal('route/absent', route.say)
+    const { target, keys } = takeQueryKeys(exchange.target)
+    const { wire } = route
+    if (wire === 'gemini') assertGeminiQuery(target)
+    else if (route.kind === 'models') assertNoCredential(target)
+    const found = identify(readCredential({ headers, keys }, wire), line, headers)
     const caller = found instanceof Promise ? await found : found
-    if (wire) return intake.take({ exchange, wire, model, isCount, caller })
-    const read = JSON.stringify(readModels(path, caller, providers.all()))
+    if (route.kind !== 'models') return intake.take({ exchange, caller, ...toAsked(route, target) })
+    const read = JSON.stringify(readModels(route.path, caller, providers.all(), rules))
     reply.send(200, ['content-type', 'application/json'], read)
   }
 }
 
-type Route = { path: string; wire: Wire | null; model: string | null; isCount: boolean }
+type Sent = Extract<Route, { kind: 'call' | 'stored' }>
 
-/** Never throws: what has no wire is refused later, in the shape that its asker knows. */
-function findRoute({ method, target }: Exchange): Route {
-  const path = target.split('?', 1)[0]!
-  const none = { path, wire: null, model: null, isCount: false }
-  if (method !== 'POST') return none
-  const wire = wiresByPath[path]
-  if (wire) return { ...none, wire }
-  const call = readGeminiCall(path)
-  return call ? { path, wire: 'gemini', ...call } : none
+function toAsked(route: Sent, target: string) {
+  const at = target.indexOf('?')
+  const sent = { wire: route.wire, target: at < 0 ? route.path : route.path + target.slice(at) }
+  return route.kind === 'call'
+    ? { ...sent, operation: route.operation, model: route.model, storedId: null }
+    : { ...sent, operation: 'stored' as const, model: null, storedId: route.id }
 }
 
 function refuse(log: Logger, exchange: Exchange, wire: Wire | null, error: unknown): void {

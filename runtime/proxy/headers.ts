@@ -2,6 +2,7 @@
 // Towards the upstream also: credentials, cookies, and who the client is.
 import type { Provider } from './api.ts'
 import type { Exchange, RawHeaders } from './exchange.ts'
+import type { LiveProvider } from './providers.ts'
 import { Refusal } from './refusal.ts'
 
 const hopByHop = [
@@ -32,8 +33,11 @@ const requestDrops = new Set([
   'x-client-ip',
   'true-client-ip',
   'cf-connecting-ip',
+  'x-treadle-org',
   'x-goog-fieldmask', // It would cut the usage out of the answer.
   'x-http-method-override', // Google's front ends would take it for the method.
+  'x-treadle-tags', // Said to us alone (policy/tags.ts).
+  'x-treadle-end-user',
 ])
 const responseDrops = new Set([...hopByHop, 'set-cookie', 'set-cookie2'])
 
@@ -59,12 +63,27 @@ export function toUpstreamHeaders(raw: RawHeaders, vaulted: readonly string[]): 
   return headers
 }
 
+/** The same for a provider, with its credential, less the headers in `drops`. */
+export function headersFor(
+  { kind, vaulted }: Pick<LiveProvider, 'kind' | 'vaulted'>,
+  raw: RawHeaders,
+  drops: readonly string[] = [],
+): string[] {
+  const headers = toUpstreamHeaders(raw, vaulted)
+  const sent = kind === 'anthropic' ? withAnthropicVersion(headers) : headers
+  return drops.length === 0 ? sent : withoutHeaders(sent, drops)
+}
+
+const withoutHeaders = (pairs: readonly string[], drops: readonly string[]) =>
+  pairs.filter((_, at) => !drops.includes(pairs[at - (at % 2)]!))
+
 /** The same back. */
-export function toClientHeaders(pairs: RawHeaders): string[] {
+export function toClientHeaders(pairs: RawHeaders, drop?: string): string[] {
   const named = namedByConnection(pairs)
   const headers: string[] = []
   for (let i = 0; i < pairs.length; i += 2) {
     const name = pairs[i]!.toLowerCase()
+    if (name === drop) continue
     if (!responseDrops.has(name) && !named?.has(name)) headers.push(pairs[i]!, pairs[i + 1]!)
   }
   return headers

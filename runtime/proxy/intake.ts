@@ -1,25 +1,22 @@
-// A model call's way in, once it is known who asks: how often → body → what may be → booked → sent.
-import { randomUUID } from 'node:crypto'
+// A model call's way in, once it is known who asks: how often → body → its kind's way out.
 import type { Logger } from '#kernel/log.ts'
-import { planAdmission } from './admission.ts'
-import type { Wire } from './api.ts'
-import { assertPlain, type BodyStore } from './body.ts'
-import { ModelCall } from './call.ts'
+import type { Operation, Wire } from './api.ts'
+import type { BodyStore } from './body.ts'
+import type { Budgets } from './budgets/budgets.ts'
 import type { Caller } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
-import { watchCount } from './count.ts'
-import { refusalTable } from './errors.ts'
+import { sendCount } from './count.ts'
+import { decodeBody, readEncoding } from './encoding.ts'
 import type { Exchange } from './exchange.ts'
-import { toUpstreamHeaders, withAnthropicVersion } from './headers.ts'
 import type { Ledger } from './ledger.ts'
-import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
-import type { Prices } from './prices.ts'
-import { type LiveProvider, type Providers, rehearsalPrefix } from './providers.ts'
-import { Refusal, toStatus } from './refusal.ts'
-import { onlyTo, Relay } from './relay.ts'
+import type { Prices } from './prices/prices.ts'
+import type { Providers } from './providers.ts'
+import { Refusal } from './refusal.ts'
+import type { Router } from './routing/router.ts'
+import type { Stored } from './routing/stored.ts'
 import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
-import { scan } from './scan.ts'
-import { readSession } from './turn.ts'
+import { sendCall } from './send-call.ts'
+import { sendStored } from './stored.ts'
 import type { Turns } from './turns.ts'
 
 export type IntakeDeps = {
@@ -28,6 +25,9 @@ export type IntakeDeps = {
   prices: Prices
   sandboxes: Sandboxes
   ledger: Ledger
+  budgets: Budgets
+  router: Router
+  stored: Stored
   turns: Turns
   log: Logger
   now: () => Date
@@ -35,13 +35,22 @@ export type IntakeDeps = {
 export type Asked = {
   exchange: Exchange
   wire: Wire
+  operation: Operation
   /** Where the path names it; else the body does. */
   model: string | null
-  /** Asks how many tokens something has, which costs nothing: it is forwarded, and not booked. */
-  isCount: boolean
+  /** Path and query as the vendor has them, without a credential. */
+  target: string
+  storedId: string | null
   caller: Caller
 }
-type Held = { body: Buffer; state: SandboxState | undefined; onSettled: () => void }
+export type Held = {
+  /** Unpacked. */
+  body: Buffer
+  /** As it came. */
+  packed: Buffer
+  state: SandboxState | undefined
+  onSettled: () => void
+}
 
 export type Intake = {
   /** Resolves when the call is on its way. Throws the refusal otherwise, with nothing sent. */
@@ -67,78 +76,22 @@ export function createIntake(deps: IntakeDeps): Intake {
         leave()
       }
       try {
-        assertPlain(exchange.headers)
-        const body = await exchange.readBody(config.bodyBytesMax, store)
-        bytes = body.length
-        const forward = asked.isCount ? sendCount : send
-        forward(deps, asked, { body, state, onSettled })
+        if (asked.operation === 'stored') return await sendStored(deps, asked, onSettled)
+        const encoding = readEncoding(exchange.headers)
+        const packed = await exchange.readBody(config.bodyBytesMax, store)
+        bytes = packed.length
+        const body = encoding ? await decodeBody(packed, encoding, config.bodyBytesMax) : packed
+        if (body !== packed) {
+          store.bytes += body.length
+          bytes += body.length
+        }
+        const forward = asked.operation === 'count' ? sendCount : sendCall
+        await forward(deps, asked, { body, packed, state, onSettled })
       } catch (error) {
         onSettled()
         throw error
       }
     },
-  }
-}
-
-function send(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { exchange, wire, caller } = asked
-  const { headers: raw, reply, target } = exchange
-  const { body } = held
-  const { model } = scan(body, { wire, operation: 'generate', model: asked.model })
-  const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now() }
-  const provider = admit(deps, known, held.state)
-  const { kind, vaulted } = provider
-  const headers = toUpstreamHeaders(raw, vaulted)
-  const sent = kind === 'anthropic' ? withAnthropicVersion(headers) : headers
-  const session = readSession(raw)
-  const facts = toFacts({ ...known, provider: provider.name }, kind === 'rehearsal')
-  const begun = toBegun(facts, kind, body.length)
-  deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
-  const call = new ModelCall({ begun, caller, provider, session, reply, ...held }, deps)
-  const path = provider.prefix + target
-  const attempts = onlyTo({ provider, path, headers: sent, body })
-  new Relay({ reply, watcher: call, attempts, stallMs: deps.config.idleMs }).start()
-}
-
-function sendCount(deps: IntakeDeps, asked: Asked, held: Held): void {
-  const { exchange, wire, caller } = asked
-  const { providers, prices, config, log } = deps
-  const { headers: raw, reply, target } = exchange
-  const { model } = scan(held.body, { wire, operation: 'count', model: asked.model })
-  const spent = held.state
-  const provider = planAdmission({ caller, wire, model, spent }, providers.all(), prices)
-  const watcher = watchCount({ reply, wire, log, onSettled: held.onSettled })
-  const headers = toUpstreamHeaders(raw, provider.vaulted)
-  const path = provider.prefix + target
-  const attempts = onlyTo({ provider, path, headers, body: held.body })
-  new Relay({ reply, watcher, attempts, stallMs: config.idleMs }).start()
-}
-
-/** The provider; a denial is booked, so that the pass's record shows it. */
-function admit(
-  { providers, prices, ledger, now }: IntakeDeps,
-  known: Omit<FactsOf, 'provider'>,
-  state: SandboxState | undefined,
-): LiveProvider {
-  try {
-    return planAdmission({ ...known, spent: state }, providers.all(), prices)
-  } catch (error) {
-    if (!(error instanceof Refusal) || !refusalTable[error.code].isDenial) throw error
-    const { code, message } = error
-    const isRehearsal = known.model.startsWith(rehearsalPrefix)
-    const { head } = toBegun(toFacts({ ...known, provider: null }, isRehearsal), 'rehearsal', 0)
-    const status = toStatus(code, known.wire)
-    const cost = { usage: noUsage, costNanoUsd: 0 }
-    const ending = {
-      state: 'denied',
-      status,
-      endedAt: now(),
-      error: message,
-      code,
-      ...cost,
-    } as const
-    ledger.end(known.id, toEndedLine(head, ending))
-    throw error
   }
 }
 

@@ -7,6 +7,8 @@ import { Refusal } from './refusal.ts'
 export type Keys = {
   /** Throws a refusal for a key that is unknown, ended or revoked. */
   check(key: string): KeyCheck
+  /** A key that is good, by its id; for people who ask about it. */
+  find(id: string, org: string): KeyCheck | undefined
   refresh(signal: AbortSignal): Promise<void>
 }
 
@@ -37,6 +39,7 @@ export function createKeys(peers: Peers, now: () => Date, staleMsMax: number): K
       }
       return found
     },
+    find: (id, org) => byHash.values().find((one) => one.id === id && one.org === org),
     async refresh(signal) {
       const askedAt = now().getTime()
       const list = await peers.json<KeyCheck[]>('auth', { path: '/internal/keys', signal })

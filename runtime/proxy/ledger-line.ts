@@ -2,12 +2,13 @@
 // an end needs no beginning to be understood.
 import type { CallUsage, Provider, Wire } from './api.ts'
 import type { Caller } from './caller.ts'
-import type { Prices } from './prices.ts'
+import type { Prices } from './prices/prices.ts'
 
 export type Facts = {
   id: string
   org: string
   user: string
+  team?: string | null
   loop: string | null
   pass: number | null
   attempt: number | null
@@ -27,6 +28,11 @@ type End = {
   cached_tokens: number
   cache_write_tokens: number
   output_tokens: number
+  /** These four are left out where there is nothing to say: most calls have none. */
+  cache_write_1h_tokens: number | undefined
+  reasoning_tokens: number | undefined
+  server_tool_calls: CallUsage['serverToolCalls'] | undefined
+  service_tier: string | undefined
   cost_nano_usd: number
   is_priced: boolean
   stop_reason: string | null
@@ -48,6 +54,8 @@ export type Begun = {
   kind: Provider['kind']
   /** The prompt's tokens as guessed by its bytes: the estimate if nothing better comes. */
   inputGuess: number
+  /** What the call holds in budgets, as JSON; a replay charges it. */
+  holds: string | null
   /** The facts as text, open at its end: both lines of a call start with it, so they are written down once. */
   head: string
 }
@@ -60,7 +68,7 @@ const errorCharsMax = 500
 
 export type FactsOf = {
   id: string
-  caller: Caller
+  caller: Caller & { team?: string | null }
   provider: string | null
   model: string
   wire: Wire
@@ -71,11 +79,12 @@ export function toFacts(
   { id, caller, provider, model, wire, beganAt }: FactsOf,
   isRehearsal: boolean,
 ): Facts {
-  const { org, user, key, sandbox } = caller
+  const { org, user, key, sandbox, team } = caller
   return {
     id,
     org,
     user,
+    ...(team && { team }),
     loop: sandbox?.loop ?? null,
     pass: sandbox?.pass ?? null,
     attempt: sandbox?.attempt ?? null,
@@ -89,24 +98,38 @@ export function toFacts(
   }
 }
 
-export function toBegun(facts: Facts, kind: Provider['kind'], bodyBytes: number): Begun {
+export function toBegun(
+  facts: Facts,
+  kind: Provider['kind'],
+  bodyBytes: number,
+  holds: string | null = null,
+): Begun {
   const head = JSON.stringify(facts).slice(0, -1)
-  return { facts, kind, inputGuess: guessTokens(bodyBytes), head }
+  return { facts, kind, inputGuess: guessTokens(bodyBytes), head, holds }
 }
+
+/** The head of a call that was answered by another provider than it was begun with. */
+export const withProvider = ({ facts, head }: Begun, provider: string): string =>
+  facts.provider === provider ? head : JSON.stringify({ ...facts, provider }).slice(0, -1)
 
 // The columns that may not be null, as a call has them that has not ended.
 const nothingYet =
   '"cached_tokens":0,"cache_write_tokens":0,"output_tokens":0,"cost_nano_usd":0,"is_priced":false,"tool_calls":0,"text":""'
 
-export const toBegunLine = ({ head, kind, inputGuess }: Begun): string =>
-  `${head},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}}`
+export const toBegunLine = ({ head, kind, inputGuess, holds }: Begun): string =>
+  `${head},"state":"begun","kind":"${kind}","input_tokens":${inputGuess},${nothingYet}${toHolds(holds)}}`
+
+const toHolds = (holds: string | null | undefined) => (holds ? `,"holds":${holds}` : '')
 
 export type Ending = {
   state: End['state']
   status: number | null
   usage: CallUsage
+  serviceTier?: string | null
   /** Null = no price. */
   costNanoUsd: number | null
+  /** False where a part of the call has no price. */
+  isWhollyPriced?: boolean
   stopReason?: string | null
   toolCalls?: number
   endedAt: Date
@@ -115,6 +138,8 @@ export type Ending = {
   code?: string | null
   text?: string
   retryAfterS?: number | null
+  /** What the call charges its budgets, as JSON. */
+  holds?: string | null
 }
 
 const toEnd = (ending: Ending): End => ({
@@ -124,8 +149,14 @@ const toEnd = (ending: Ending): End => ({
   cached_tokens: ending.usage.cachedTokens,
   cache_write_tokens: ending.usage.cacheWriteTokens,
   output_tokens: ending.usage.outputTokens,
+  cache_write_1h_tokens: ending.usage.cacheWrite1hTokens || undefined,
+  reasoning_tokens: ending.usage.reasoningTokens || undefined,
+  server_tool_calls: isEmpty(ending.usage.serverToolCalls)
+    ? undefined
+    : ending.usage.serverToolCalls,
+  service_tier: ending.serviceTier ?? undefined,
   cost_nano_usd: ending.costNanoUsd ?? 0,
-  is_priced: ending.costNanoUsd !== null,
+  is_priced: ending.costNanoUsd !== null && ending.isWhollyPriced !== false,
   stop_reason: ending.stopReason ? toStored(ending.stopReason.slice(0, errorCharsMax)) : null,
   tool_calls: ending.toolCalls ?? 0,
   ended_at: ending.endedAt.toISOString(),
@@ -137,7 +168,7 @@ const toEnd = (ending: Ending): End => ({
 })
 
 export const toEndedLine = (head: string, ending: Ending): string =>
-  `${head},${JSON.stringify(toEnd(ending)).slice(1)}`
+  `${head}${toHolds(ending.holds)},${JSON.stringify(toEnd(ending)).slice(1)}`
 
 /** The end of a call of which only the beginning is known. */
 export function toEstimatedLine(
@@ -156,7 +187,15 @@ export const noUsage: CallUsage = {
   inputTokens: 0,
   cachedTokens: 0,
   cacheWriteTokens: 0,
+  cacheWrite1hTokens: 0,
   outputTokens: 0,
+  reasoningTokens: 0,
+  serverToolCalls: {},
+}
+
+function isEmpty(record: object): boolean {
+  for (const _ in record) return false
+  return true
 }
 
 /** The last 16 KiB, from a whole character on. */

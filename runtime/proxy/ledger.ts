@@ -12,9 +12,10 @@ import { join } from 'node:path'
 import type { DatabasePool } from 'slonik'
 import type { Logger } from '#kernel/log.ts'
 import { startRepeating } from '#kernel/repeat.ts'
+import { bookHolds } from './budgets/booking.ts'
 import type { ProxyConfig } from './config.ts'
 import { type Begun, type LedgerLine, toBegunLine, toEstimatedLine } from './ledger-line.ts'
-import type { Prices } from './prices.ts'
+import type { Prices } from './prices/prices.ts'
 import { Refusal } from './refusal.ts'
 import { openSegments, type Position, type Segments } from './segments.ts'
 import { findShipped, moveShipped, upsertCalls } from './sql/calls.ts'
@@ -26,8 +27,13 @@ export type Books = {
 
 export type Ledger = AsyncDisposable &
   Books & {
-    /** Books a call before it is sent. Throws `ledger/full` when that can't be done: then it must not be sent. */
-    begin(call: Begun): void
+    /**
+     * Books a call before it is sent: it is, when this resolves. Calls of one turn of the event loop share a write. Rejects with
+     * `ledger/full` when that can't be done: then it must not be sent.
+     */
+    begin(call: Begun): Promise<void>
+    /** Names this ledger among those of all processes, for good. */
+    readonly journal: string
     /** Books how a call ended, or that it was denied. Never throws: what the disk refuses waits in memory. */
     end(id: string, line: string): void
   }
@@ -69,10 +75,11 @@ export async function startLedger(options: Options): Promise<Ledger> {
   starting.use(startRepeating(work, config.shipMs, log))
   const started = starting.move()
   return {
-    begin(call) {
+    journal,
+    async begin(call) {
       if (shipper.backlogBytes() > config.backlogBytesMax)
         throw new Refusal('ledger/full', 'It waits for its database.', 5)
-      writer.begin(call)
+      return writer.begin(call)
     },
     end: writer.end,
     async flush() {
@@ -126,15 +133,34 @@ async function replay(segments: Segments, { log, now, prices }: Options): Promis
   return new Map()
 }
 
-/** A beginning is written at once, with the ends that wait for a write; alone they wait a moment for company. */
+/** Beginnings are written at the end of their turn, with the ends that wait; alone those wait a moment for company. */
 function createWriter(segments: Segments, open: Open, log: Logger) {
   let waiting: { id: string; line: string }[] = []
+  let beginning: { calls: Begun[]; written: PromiseWithResolvers<void> } | undefined
 
   const write = (more: string[]) => {
     if (waiting.length + more.length === 0) return
     segments.append([...waiting.map(({ line }) => line), ...more].join('\n'))
     for (const { id } of waiting) open.delete(id) // Not before: its beginning may not be deleted until then.
     waiting = []
+  }
+
+  const writeBeginnings = () => {
+    if (!beginning) return
+    const { calls, written } = beginning
+    beginning = undefined
+    try {
+      write(calls.map(toBegunLine))
+    } catch (error) {
+      log.error(
+        { error, calls: calls.length },
+        'the ledger could not be written: calls are refused',
+      )
+      return written.reject(new Refusal('ledger/full', undefined, 5))
+    }
+    const { segment } = segments.end()
+    for (const { facts } of calls) open.set(facts.id, segment)
+    written.resolve()
   }
 
   const flushLater = () => {
@@ -148,14 +174,13 @@ function createWriter(segments: Segments, open: Open, log: Logger) {
   return {
     /** Writes what waits. Throws while the disk refuses. */
     writeWaiting: () => write([]),
-    begin(call: Begun) {
-      try {
-        write([toBegunLine(call)])
-      } catch (error) {
-        log.error({ error }, 'the ledger could not be written, so a call is refused')
-        throw new Refusal('ledger/full', undefined, 5)
+    begin(call: Begun): Promise<void> {
+      if (!beginning) {
+        beginning = { calls: [], written: Promise.withResolvers() }
+        setImmediate(writeBeginnings)
       }
-      open.set(call.facts.id, segments.end().segment)
+      beginning.calls.push(call)
+      return beginning.written.promise
     },
     end(id: string, line: string) {
       if (waiting.length >= waitingMax) {
@@ -179,6 +204,7 @@ function createShipper(segments: Segments, open: Open, journal: string, db: Data
       }
       await db.transaction(async (transaction) => {
         await transaction.query(upsertCalls(toRows(lines)))
+        await bookHolds(transaction, journal, lines)
         await transaction.query(moveShipped(journal, next))
       })
       shipped = next

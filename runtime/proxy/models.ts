@@ -1,7 +1,10 @@
 import type { Caller } from './caller.ts'
 import { readModelPath } from './gemini-route.ts'
+import { isModelAllowed } from './policy/verdict.ts'
 import { type LiveProvider, speaks } from './providers.ts'
 import { Refusal } from './refusal.ts'
+import type { Route } from './routing/api.ts'
+import type { RulesInMemory } from './routing/router.ts'
 
 type Listed = { id: string; owner: string; createdAt: number }
 
@@ -10,10 +13,15 @@ export const isModelsPath = (path: string) => lists.has(path) || readModelPath(p
 const lists = new Set(['/v1/models', '/v1beta/models'])
 
 /** The models a caller may name, or one of them. Below /v1 in a form that all vendors' clients read. */
-export function readModels(path: string, caller: Caller, providers: readonly LiveProvider[]) {
+export function readModels(
+  path: string,
+  caller: Caller,
+  providers: readonly LiveProvider[],
+  rules: RulesInMemory,
+) {
   const isGemini = path.startsWith('/v1beta/')
   const speaking = isGemini ? providers.filter(({ kind }) => speaks(kind, 'gemini')) : providers
-  const found = listModels(caller, speaking)
+  const found = listModels(caller, speaking, rules)
   const named = readModelPath(path)
   if (named === null) return isGemini ? { models: found.map(toGeminiModel) } : toModelList(found)
   const one = found.find(({ id }) => id === named)
@@ -21,14 +29,37 @@ export function readModels(path: string, caller: Caller, providers: readonly Liv
   return isGemini ? toGeminiModel(one) : toModel(one)
 }
 
-function listModels({ org, sandbox }: Caller, providers: readonly LiveProvider[]): Listed[] {
+function listModels(
+  caller: Caller,
+  providers: readonly LiveProvider[],
+  rules: RulesInMemory,
+): Listed[] {
+  const { org, sandbox } = caller
   const own = providers.filter((provider) => provider.org === null || provider.org === org)
   const listed = own.flatMap(({ models, name, createdAt }) =>
     [...models].filter((id) => !id.endsWith('*')).map((id) => ({ id, owner: name, createdAt })),
   )
-  if (!sandbox) return listed
+  const all = [...listed, ...listRouted(rules.routesOf(org), own, listed)]
+  const scoped = rules.scopedOf(caller)
+  if (!sandbox) return all.filter(({ id }) => isModelAllowed(scoped, id))
   const { model: id } = sandbox
-  return [listed.find((one) => one.id === id) ?? { id, owner: '', createdAt: 0 }]
+  return [all.find((one) => one.id === id) ?? { id, owner: '', createdAt: 0 }]
+}
+
+/** Names that routes alone know, where one of their targets is there. */
+function listRouted(
+  routes: readonly Route[],
+  own: readonly LiveProvider[],
+  listed: readonly Listed[],
+): Listed[] {
+  const known = new Set(listed.map(({ id }) => id))
+  return routes.flatMap(({ match, targets, createdAt }) => {
+    const target = targets.find(({ provider }) => own.some(({ name }) => name === provider))
+    const names = match.models.filter((id) => !id.endsWith('*') && !known.has(id))
+    if (!target) return []
+    for (const id of names) known.add(id)
+    return names.map((id) => ({ id, owner: target.provider, createdAt: Date.parse(createdAt) }))
+  })
 }
 
 function toModelList(found: readonly Listed[]) {

@@ -6,15 +6,10 @@ import { userOf } from '#kernel/caller.ts'
 import { type Problem, parseStored } from '#kernel/parse.ts'
 import type { UserClaims } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
-import { NewProvider, ProviderChange } from './api.ts'
+import { NewProvider, ProviderChange, ProviderTestQuestion } from './api.ts'
 import { fault } from './errors.ts'
-import {
-  addProvider,
-  changeProvider,
-  readProviders,
-  removeProvider,
-  tryProvider,
-} from './provider-store.ts'
+import { addProvider, changeProvider, readProviders, removeProvider } from './provider-store.ts'
+import { tryProvider } from './provider-test.ts'
 import type { Providers } from './providers.ts'
 
 type Deps = {
@@ -62,10 +57,12 @@ export function providerRoutes(deps: Deps): Router {
       await removeProvider(claims.org, request.params.name, deps)
       response.status(204).end()
     })
-    .post('/api/providers/:name/test', async (request, response) => {
+    .post('/api/providers/:name/test', json({ limit: '16kb' }), async (request, response) => {
       const claims = userOf(response)
       assertProvider(claims, 'test', request.params.name)
-      response.json(await tryProvider(claims.org, request.params.name, deps))
+      const parsed = parseStored(ProviderTestQuestion, request.body ?? {})
+      if (!parsed.ok) throw fault('provider/invalid', { problems: parsed.problems })
+      response.json(await tryProvider(claims.org, request.params.name, parsed.value, deps))
     })
 }
 

@@ -3,9 +3,9 @@ import type { DatabasePool } from 'slonik'
 import { AddressError, assertHost } from '#kernel/address.ts'
 import { Secret } from '#kernel/secret.ts'
 import type { Vault } from '#kernel/vault.ts'
-import type { NewProvider, Provider, ProviderChange, ProviderTest } from './api.ts'
+import type { NewProvider, Provider, ProviderChange } from './api.ts'
 import { fault } from './errors.ts'
-import { withAnthropicVersion } from './headers.ts'
+import { noSettings, type ProviderSettings, toExpiryWarning } from './provider-settings.ts'
 import { type LiveProvider, type Providers, rehearsalPrefix, sealedName } from './providers.ts'
 import {
   deleteProvider,
@@ -15,12 +15,13 @@ import {
   type ProviderRow,
   replaceProvider,
 } from './sql/providers.ts'
-import { askStatus } from './upstream/ask.ts'
 
 const baseUrls = {
   anthropic: 'https://api.anthropic.com',
   openai: 'https://api.openai.com',
   gemini: 'https://generativelanguage.googleapis.com',
+  zai: 'https://api.z.ai/api/paas/v4',
+  'openai-compatible': null,
 } as const
 
 type Deps = { db: DatabasePool; vault: Vault; providers: Providers; now: () => Date }
@@ -32,17 +33,23 @@ export async function addProvider(
   deps: Deps,
 ): Promise<Provider> {
   const { name, kind, allowPrivate, models } = added
+  const settings = toSettings(added, noSettings, allowPrivate)
   if (name === 'rehearsal')
     throw fault('provider/exists', { say: 'rehearsal is the built-in one.' })
   assertModels(models)
-  const baseUrl = toBaseUrl(added.baseUrl ?? baseUrls[kind], allowPrivate)
+  const given = added.baseUrl ?? baseUrls[kind]
+  if (given === null) throw fault('provider/address', { say: 'Give its base URL.' })
+  const baseUrl = toBaseUrl(given, allowPrivate)
   const sealed = deps.vault.seal(sealedName(org, name), new Secret(added.key))
   const row = await deps.db.maybeOne(
-    insertProvider({ name, kind, baseUrl, allowPrivate, models, org, user, ...sealed }, deps.now()),
+    insertProvider(
+      { name, kind, baseUrl, allowPrivate, models, ...settings, org, user, ...sealed },
+      deps.now(),
+    ),
   )
   if (!row) throw fault('provider/exists', { detail: name })
   await deps.providers.refresh()
-  return toStored(row, null)
+  return toStored(row, null, deps.now())
 }
 
 /**
@@ -54,7 +61,7 @@ export async function changeProvider(
   name: string,
   change: ProviderChange,
   org: string,
-  { db, vault, providers }: Deps,
+  { db, vault, providers, now }: Deps,
 ): Promise<Provider> {
   if (change.models) assertModels(change.models)
   const row = await db.transaction(async (transaction) => {
@@ -69,7 +76,7 @@ export async function changeProvider(
   await providers.refresh()
   const used = await db.any(findLastUsed(org))
   const lastAt = used.find((one) => one.name === name)?.last_at
-  return toStored(row, lastAt === undefined ? null : new Date(lastAt).toISOString())
+  return toStored(row, lastAt === undefined ? null : new Date(lastAt).toISOString(), now())
 }
 
 function toChanged(row: ProviderRow, change: ProviderChange) {
@@ -80,10 +87,40 @@ function toChanged(row: ProviderRow, change: ProviderChange) {
       say: 'A stored key never goes to another address: give the key with it.',
     })
   }
-  return { baseUrl, allowPrivate, models: change.models ?? row.models }
+  // A new key does not end when the old one did.
+  const stored = { ...settingsOf(row), ...(change.key !== undefined && { expiresAt: null }) }
+  const settings = toSettings(change, stored, allowPrivate)
+  return { baseUrl, allowPrivate, models: change.models ?? row.models, settings }
 }
 
-const toStored = (row: ProviderRow, lastUsedAt: string | null): Provider => ({
+type Given = { [Key in keyof ProviderSettings]?: ProviderSettings[Key] | undefined }
+
+function toSettings(given: Given, stored: ProviderSettings, allowPrivate: boolean) {
+  const names = Object.keys(stored) as (keyof ProviderSettings)[]
+  const named = names.filter((name) => given[name] !== undefined)
+  const own = Object.fromEntries(named.map((name) => [name, given[name]]))
+  const settings = { ...stored, ...(own as ProviderSettings) }
+  if (settings.proxyUrl !== null) assertProxy(new URL(settings.proxyUrl), allowPrivate)
+  return settings
+}
+
+function assertProxy(url: URL, allowPrivate: boolean): void {
+  if (url.username || url.password || url.search || url.hash || url.pathname !== '/') {
+    throw fault('provider/address', { say: 'Of the proxy, give the origin alone.' })
+  }
+  assertAddress(url, allowPrivate)
+}
+
+const settingsOf = (row: ProviderRow): ProviderSettings => ({
+  callsMax: row.calls_max,
+  region: row.region,
+  retention: row.retention,
+  proxyUrl: row.proxy_url,
+  ca: row.ca,
+  expiresAt: row.expires_at === null ? null : new Date(row.expires_at).toISOString(),
+})
+
+const toStored = (row: ProviderRow, lastUsedAt: string | null, now: Date): Provider => ({
   name: row.name,
   kind: row.kind,
   baseUrl: row.base_url,
@@ -91,6 +128,8 @@ const toStored = (row: ProviderRow, lastUsedAt: string | null): Provider => ({
   models: row.models,
   createdAt: new Date(row.created_at).toISOString(),
   lastUsedAt,
+  ...settingsOf(row),
+  warning: toExpiryWarning(row.expires_at, now),
 })
 
 function assertModels(models: readonly string[]): void {
@@ -110,13 +149,17 @@ function toBaseUrl(text: string, allowPrivate: boolean): string {
       say: 'Plain http shows the key to the network: use https, or allow private addresses.',
     })
   }
+  assertAddress(url, allowPrivate)
+  return url.href.replace(/\/+$/, '')
+}
+
+function assertAddress(url: URL, allowPrivate: boolean): void {
   try {
     assertHost(url, allowPrivate)
   } catch (error) {
     if (error instanceof AddressError) throw fault('provider/address', { say: `${error.message}.` })
     throw error
   }
-  return url.href.replace(/\/+$/, '')
 }
 
 export async function removeProvider(
@@ -129,16 +172,19 @@ export async function removeProvider(
   await providers.refresh()
 }
 
-export async function readProviders(org: string, { db, providers }: Deps): Promise<Provider[]> {
+export async function readProviders(
+  org: string,
+  { db, providers, now }: Deps,
+): Promise<Provider[]> {
   const used = await db.any(findLastUsed(org))
   const lastUsed = new Map(used.map(({ name, last_at }) => [name, new Date(last_at).toISOString()]))
   return providers
     .all()
     .filter((provider) => provider.org === null || provider.org === org)
-    .map((provider) => toProvider(provider, lastUsed.get(provider.name) ?? null))
+    .map((provider) => toProvider(provider, lastUsed.get(provider.name) ?? null, now()))
 }
 
-const toProvider = (live: LiveProvider, lastUsedAt: string | null): Provider => ({
+const toProvider = (live: LiveProvider, lastUsedAt: string | null, now: Date): Provider => ({
   name: live.name,
   kind: live.kind,
   baseUrl: live.baseUrl,
@@ -146,37 +192,11 @@ const toProvider = (live: LiveProvider, lastUsedAt: string | null): Provider => 
   models: [...live.models],
   createdAt: new Date(live.createdAt).toISOString(),
   lastUsedAt,
+  callsMax: live.callsMax,
+  region: live.region,
+  retention: [...live.retention],
+  proxyUrl: live.proxyUrl,
+  ca: live.ca,
+  expiresAt: live.expiresAt === null ? null : new Date(live.expiresAt).toISOString(),
+  warning: toExpiryWarning(live.expiresAt, now),
 })
-
-const testMs = 15_000
-const noBody = Buffer.alloc(0)
-
-/** Asks for the list of models, over the connection and with the credential that calls use. Costs nothing. */
-export async function tryProvider(
-  org: string,
-  name: string,
-  { providers }: Deps,
-): Promise<ProviderTest> {
-  const live = providers
-    .all()
-    .find((one) => one.name === name && (one.org === null || one.org === org))
-  if (!live) throw fault('provider/absent', { detail: name })
-  const began = performance.now()
-  const passed = () => Math.round(performance.now() - began)
-  try {
-    const headers =
-      live.kind === 'anthropic' ? withAnthropicVersion([...live.vaulted]) : [...live.vaulted]
-    const path = `${live.prefix}/${live.kind === 'gemini' ? 'v1beta' : 'v1'}/models`
-    const request = { method: 'GET', path, headers, body: noBody }
-    const status = await askStatus(live.upstream, request, testMs)
-    return { ok: status < 300, status, latencyMs: passed(), error: null }
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    return {
-      ok: false,
-      status: null,
-      latencyMs: passed(),
-      error: text.replaceAll(live.key.reveal(), '[redacted]'),
-    }
-  }
-}

@@ -1,19 +1,20 @@
 // Providers in memory: opened credentials and connections, refreshed from the table. The table holds sealed ones only.
 import { readFileSync, statSync } from 'node:fs'
 import type { DatabasePool } from 'slonik'
-import { assertHost } from '#kernel/address.ts'
+import { assertHost, createLookup } from '#kernel/address.ts'
 import type { Logger } from '#kernel/log.ts'
 import { Secret } from '#kernel/secret.ts'
 import type { Vault } from '#kernel/vault.ts'
 import { type Provider, type Wire, wires } from './api.ts'
 import type { GatewayConfig } from './config.ts'
 import { vaultedHeaders } from './headers.ts'
+import { noSettings, type ProviderSettings } from './provider-settings.ts'
 import { listProviders, type ProviderRow } from './sql/providers.ts'
-import { openRoute } from './upstream/route.ts'
+import type { OutgoingProxy } from './upstream/connect.ts'
 import { createUpstream, type Upstream } from './upstream/upstream.ts'
 
 export const rehearsalPrefix = 'rehearsal/'
-const providersMax = 10_000
+export const providersMax = 10_000
 
 export type LiveProvider = {
   id: string
@@ -25,13 +26,16 @@ export type LiveProvider = {
   allowPrivate: boolean
   models: ReadonlySet<string>
   createdAt: number
-  /** Before /v1 or /v1beta in the path. */
+  /** The path of the base URL: see upstream-path.ts. */
   prefix: string
   /** The header pairs that carry the credential. */
   vaulted: readonly string[]
   key: Secret
   upstream: Upstream
-}
+} & Omit<ProviderSettings, 'expiresAt'> & {
+    /** Epoch ms. */
+    expiresAt: number | null
+  }
 
 export type Providers = AsyncDisposable & {
   all(): readonly LiveProvider[]
@@ -43,6 +47,8 @@ const spoken: Readonly<Record<Provider['kind'], readonly Wire[]>> = {
   anthropic: ['messages'],
   openai: ['chat', 'responses'],
   gemini: ['gemini'],
+  zai: ['messages', 'chat'],
+  'openai-compatible': ['chat', 'responses'],
   rehearsal: wires,
 }
 export const speaks = (kind: Provider['kind'], wire: Wire): boolean => spoken[kind].includes(wire)
@@ -116,7 +122,13 @@ function openProvider(row: ProviderRow, key: Secret, config: GatewayConfig): Liv
     prefix: url.pathname.replace(/\/+$/, ''),
     vaulted: vaultedHeaders(row.kind, key.reveal()),
     key,
-    upstream: openUpstream(url, row.allow_private, config),
+    upstream: openUpstream(url, row.allow_private, config, row),
+    callsMax: row.calls_max,
+    region: row.region,
+    retention: row.retention,
+    proxyUrl: row.proxy_url,
+    ca: row.ca,
+    expiresAt: row.expires_at,
   }
 }
 
@@ -139,7 +151,9 @@ function openRehearsal(
     prefix: url.pathname.replace(/\/+$/, ''),
     vaulted: vaultedHeaders('rehearsal', key.reveal()),
     key,
-    upstream: openUpstream(url, true, config, true),
+    upstream: openUpstream(url, true, config, { proxy_url: null, ca: null }),
+    ...noSettings,
+    expiresAt: null,
   }
 }
 
@@ -147,16 +161,28 @@ function openUpstream(
   url: URL,
   allowPrivate: boolean,
   config: GatewayConfig,
-  isOwn = false,
+  { proxy_url: proxyUrl, ca }: Pick<ProviderRow, 'proxy_url' | 'ca'>,
 ): Upstream {
   assertHost(url, allowPrivate)
+  const isTls = url.protocol === 'https:'
   const { connectMs, firstByteMs, idleMs } = config
-  const outgoing = isOwn ? null : config.outgoing // A process of this machine is never reached from outside.
-  return createUpstream({
-    route: openRoute(url, { allowPrivate, connectMs, outgoing }),
-    firstByteMs,
-    idleMs,
-  })
+  const route = {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || (isTls ? 443 : 80),
+    isTls,
+    ca,
+    lookup: createLookup(allowPrivate),
+    proxy: proxyUrl === null ? null : toOutgoingProxy(new URL(proxyUrl)),
+    connectMs,
+  }
+  return createUpstream({ route, firstByteMs, idleMs })
+}
+
+/** **Trust.** An operator's own address: it may be private, and the names of upstreams are its to resolve. */
+function toOutgoingProxy({ hostname, port, username, password }: URL): OutgoingProxy {
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const authorization = username === '' ? null : `Basic ${Buffer.from(pair).toString('base64')}`
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || 80, authorization }
 }
 
 /** The vault's master key: 32 bytes in a file that its owner alone may read. */

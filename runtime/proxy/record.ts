@@ -54,7 +54,12 @@ export const toUsage = (sums: Sums): CallUsage => ({
   inputTokens: sums.input_tokens,
   cachedTokens: sums.cached_tokens,
   cacheWriteTokens: sums.cache_write_tokens,
+  cacheWrite1hTokens: sums.cache_write_1h_tokens ?? 0,
   outputTokens: sums.output_tokens,
+  reasoningTokens: sums.reasoning_tokens ?? 0,
+  serverToolCalls: Object.fromEntries(
+    Object.entries(sums.server_tool_calls ?? {}).filter(([, uses]) => uses > 0),
+  ),
 })
 
 const toLast = (row: LastRow): NonNullable<SandboxRecord['last']> => ({

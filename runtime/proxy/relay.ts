@@ -33,9 +33,13 @@ export type Watcher = {
 /** Where a call is sent to, and what. */
 export type Target = {
   provider: LiveProvider
+  /** POST, where none is named. */
+  method?: string
   path: string
   headers: readonly string[]
   body: Buffer
+  /** How long to wait before it is sent. */
+  afterMs?: number
 }
 export type Failure =
   | { kind: 'unsent' | 'unanswered'; error: Error }
@@ -71,13 +75,21 @@ type RelayOptions = {
   attempts: Attempts
   /** How long a client may leave bytes unread. */
   stallMs: number
+  /** Takes out of an answer what the client did not ask for; null = it passes as it is. */
+  createFilter?: ((head: ResponseHead) => Filter | null) | undefined
 }
+
+/** What of the bytes so far goes to the client; null = nothing yet. */
+export type Filter = { push(chunk: Buffer): Buffer | null; end(): Buffer | null }
 
 export class Relay implements UpstreamHandler {
   readonly #reply: Reply
   readonly #watcher: Watcher
   readonly #attempts: Attempts
   readonly #stallMs: number
+  readonly #createFilter: RelayOptions['createFilter']
+  #filter: Filter | null = null
+  #later: NodeJS.Timeout | undefined
   #target: Target | null = null
   #call: UpstreamCall | null = null
   #stall: NodeJS.Timeout | undefined
@@ -87,11 +99,12 @@ export class Relay implements UpstreamHandler {
   #isAnswered = false
   #isEnded = false
 
-  constructor({ reply, watcher, attempts, stallMs }: RelayOptions) {
+  constructor({ reply, watcher, attempts, stallMs, createFilter }: RelayOptions) {
     this.#reply = reply
     this.#watcher = watcher
     this.#attempts = attempts
     this.#stallMs = stallMs
+    this.#createFilter = createFilter
     reply.onClose = () => this.#closed()
     reply.onDrain = () => this.#drained()
   }
@@ -103,11 +116,15 @@ export class Relay implements UpstreamHandler {
   }
 
   #try(target: Target): void {
-    const { provider, path, headers, body } = target
     this.#target = target
     this.#status = null
     this.#held = null
-    this.#call = provider.upstream.send({ method: 'POST', path, headers, body }, this)
+    if (target.afterMs) this.#later = setTimeout(() => this.#send(target), target.afterMs)
+    else this.#send(target)
+  }
+
+  #send({ provider, method = 'POST', path, headers, body }: Target): void {
+    this.#call = provider.upstream.send({ method, path, headers, body }, this)
   }
 
   onStart(): void {
@@ -121,9 +138,13 @@ export class Relay implements UpstreamHandler {
     } else this.#commit(head)
   }
 
-  #commit({ status, headers, bodyEnd }: ResponseHead): void {
+  #commit(head: ResponseHead): void {
+    const { status, headers, bodyEnd } = head
     this.#isAnswered = true
-    this.#reply.begin(status, toClientHeaders(headers), bodyEnd === 'close' ? 'own' : 'passed')
+    this.#filter = this.#createFilter?.(head) ?? null
+    const isOwn = bodyEnd === 'close' || this.#filter !== null
+    const sent = toClientHeaders(headers, this.#filter ? 'content-length' : undefined)
+    this.#reply.begin(status, sent, isOwn ? 'own' : 'passed')
     this.#watcher.head(status, headers)
   }
 
@@ -137,15 +158,21 @@ export class Relay implements UpstreamHandler {
   }
 
   #pass(payload: Buffer, raw: Buffer): void {
-    if (!this.#reply.write(payload, raw)) this.#pause()
+    if (this.#filter) this.#passFiltered(this.#filter.push(payload))
+    else if (!this.#reply.write(payload, raw)) this.#pause()
     if (payload.length > 0) this.#watcher.data(payload)
   }
 
   onEnd(): void {
     if (this.#held && !this.#decide(this.#held, Buffer.concat(this.#held.payloads))) return
     clearTimeout(this.#stall)
+    if (this.#filter) this.#passFiltered(this.#filter.end())
     this.#reply.end()
     this.#finish('complete', null, null)
+  }
+
+  #passFiltered(payload: Buffer | null): void {
+    if (payload && !this.#reply.write(payload, payload)) this.#pause()
   }
 
   /** Whether the answer that was held back goes to the client; else another try has begun. */
@@ -193,6 +220,7 @@ export class Relay implements UpstreamHandler {
 
   #closed(): void {
     clearTimeout(this.#stall)
+    clearTimeout(this.#later)
     if (this.#isEnded) return
     this.#call?.abort()
     this.#finish(this.#isStarted ? 'client-left' : 'unsent', null, null)

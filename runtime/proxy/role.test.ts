@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
+import { noSettings } from './provider-settings.ts'
 import {
   clientKey,
   type Stage,
@@ -64,7 +65,10 @@ describe('the proxy', () => {
       inputTokens: 16,
       cachedTokens: 4,
       cacheWriteTokens: 2,
+      cacheWrite1hTokens: 0,
       outputTokens: 3,
+      reasoningTokens: 0,
+      serverToolCalls: {},
     })
   })
 
@@ -83,7 +87,10 @@ describe('the proxy', () => {
       inputTokens: 16,
       cachedTokens: 4,
       cacheWriteTokens: 2,
+      cacheWrite1hTokens: 0,
       outputTokens: 3,
+      reasoningTokens: 0,
+      serverToolCalls: {},
     })
   })
 
@@ -120,6 +127,8 @@ describe('the proxy', () => {
           models: ['m-1'],
           createdAt: '',
           lastUsedAt: 'string',
+          ...noSettings,
+          warning: null,
         },
       )
       await stage.addProvider({ name: 'brief', models: ['m-brief'] })
@@ -142,7 +151,7 @@ describe('the proxy', () => {
       const tried = await (await stage.admin('POST', '/api/providers/vendor/test')).json()
       assert.deepEqual(
         { ...(tried as object), latencyMs: 0 },
-        { ok: true, status: 200, latencyMs: 0, error: null },
+        { ok: true, status: 200, latencyMs: 0, error: null, call: null, warning: null },
       )
       const seen = stage.upstream.seen.at(-1)!
       assert.deepEqual(
@@ -195,7 +204,10 @@ describe('the proxy', () => {
       inputTokens: 32,
       cachedTokens: 8,
       cacheWriteTokens: 4,
+      cacheWrite1hTokens: 0,
       outputTokens: 6,
+      reasoningTokens: 0,
+      serverToolCalls: {},
     })
   })
 

@@ -28,7 +28,10 @@ export async function startProxy(config: ProxyConfig, deps: Deps): Promise<Proxy
   const books = { flush: async () => void (await Promise.all(all.map((one) => one.flush()))) }
   const refresh = async () => void (await Promise.all(all.map((one) => one.refresh())))
   const providers = { ...gateway.providers, refresh }
-  const routes = proxyRoutes({ ...gateway, providers, books, db, verify, access, now })
+  const budgets = { heldHere: gateway.budgets.heldHere, refresh }
+  const rules = { ...gateway.rules, refresh }
+  const kept = { providers, budgets, rules, books }
+  const routes = proxyRoutes({ ...gateway, ...kept, db, log, verify, access, now })
   const { url } = starting.use(await listen(routes, 0, log))
   const started = starting.move()
   return { url, modelUrl, [Symbol.asyncDispose]: () => started.disposeAsync() }

@@ -4,19 +4,28 @@ import type { DatabasePool } from 'slonik'
 import { z } from 'zod'
 import type { Access } from '#kernel/access.ts'
 import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
+import type { Logger } from '#kernel/log.ts'
 import { parse, parseStored } from '#kernel/parse.ts'
 import type { Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
-import { wiresOf } from './admission.ts'
-import type { UsageRow } from './api.ts'
+import type { KeepDeps } from './budgets/keep-budgets.ts'
+import { budgetRoutes } from './budgets/routes.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
 import { fault } from './errors.ts'
+import type { Keys } from './keys.ts'
 import type { Books, Ledger } from './ledger.ts'
+import { policyRoutes } from './policy/routes.ts'
+import { priceRoutes } from './price-routes.ts'
+import type { Prices } from './prices/prices.ts'
 import { providerRoutes } from './provider-routes.ts'
 import type { Providers } from './providers.ts'
-import { readLoopUsage, readRecord, toUsage } from './record.ts'
+import { readLoopUsage, readRecord } from './record.ts'
+import { wiresOf } from './routing/candidates.ts'
+import type { Router as CallRouter } from './routing/router.ts'
+import { routeRoutes } from './routing/routes.ts'
+import type { Rules } from './routing/rules.ts'
 import type { Sandboxes } from './sandboxes.ts'
-import { sumUsage, type UsageSums } from './sql/calls.ts'
+import { readUsage, UsageQuestion } from './usage-sums.ts'
 
 type Deps = {
   db: DatabasePool
@@ -25,6 +34,12 @@ type Deps = {
   sandboxes: Sandboxes
   /** This process's own, where all that comes over lines is booked. */
   ledger: Ledger
+  budgets: KeepDeps['budgets']
+  rules: Rules
+  router: CallRouter
+  keys: Keys
+  prices: Prices
+  log: Logger
   /** Of all processes. */
   books: Books
   verify: Verifier
@@ -32,23 +47,21 @@ type Deps = {
   now: () => Date
 }
 
-const UsageQuestion = z.strictObject({
-  days: z.coerce.number().int().min(1).max(90).default(7),
-  loop: z.string().min(1).max(100).optional(),
-})
 const WiresQuestion = z.strictObject({
   org: z.string().min(1),
   model: z.string().min(1),
   provider: z.string().min(1).optional(),
 })
-const usageRowsMax = 5_000
-const dayMs = 86_400_000
 
 export function proxyRoutes(deps: Deps): Router {
   const { access } = deps
   return Router()
     .use(withCaller(deps.verify))
     .use(providerRoutes(deps))
+    .use(priceRoutes(deps))
+    .use(routeRoutes({ ...deps, findKey: deps.keys.find, isPriced: deps.prices.isPriced }))
+    .use(policyRoutes(deps))
+    .use(budgetRoutes({ ...deps, flush: deps.books.flush }))
     .get('/api/usage', async (request, response) => {
       const claims = userOf(response)
       access.assert(claims, 'usage:read', { type: 'Usage', id: claims.org, org: claims.org })
@@ -73,35 +86,11 @@ export function proxyRoutes(deps: Deps): Router {
       const parsed = parse(WiresQuestion, { ...request.query })
       if (!parsed.ok) throw fault('usage/invalid', { problems: parsed.problems })
       const { org, model, provider: pinned } = parsed.value
-      response.json({ wires: wiresOf({ org, model, pinned }, deps.providers.all()) })
+      const wanted = { org, model, pinned }
+      response.json({ wires: wiresOf(wanted, deps.providers.all(), deps.rules.routesOf(org)) })
     })
     .get('/internal/loops/:id/usage', async (request, response) => {
       serviceOf(response, 'spool')
       response.json(await readLoopUsage(request.params.id, deps))
     })
 }
-
-/** What is not in the table yet is missing from it: this page may lag, the records of passes may not. */
-async function readUsage(
-  org: string,
-  { days, loop }: z.infer<typeof UsageQuestion>,
-  { db, books, now }: Deps,
-): Promise<UsageRow[]> {
-  await books.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
-  const since = new Date(Math.floor(now().getTime() / dayMs - days + 1) * dayMs)
-  const rows = await db.any(sumUsage(org, since, loop ?? null, usageRowsMax))
-  return rows.map(toUsageRow)
-}
-
-const toUsageRow = (row: UsageSums): UsageRow => ({
-  day: row.day,
-  provider: row.provider,
-  model: row.model,
-  loop: row.loop,
-  isRehearsal: row.is_rehearsal,
-  calls: row.calls,
-  usage: toUsage(row),
-  costNanoUsd: row.cost_nano_usd,
-  unpricedCalls: row.unpriced_calls,
-  estimatedCalls: row.estimated_calls,
-})

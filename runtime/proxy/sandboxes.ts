@@ -1,9 +1,9 @@
 // What each sandbox has spent and when it last did something, in memory: no call waits for a database to know.
+import type { SandboxClaims } from '#kernel/tokens.ts'
+import type { Purse, SandboxCaps } from './budgets/fit.ts'
 import { Refusal } from './refusal.ts'
 
-export type SandboxState = {
-  nanoUsd: number
-  tokens: number
+export type SandboxState = Purse & {
   inFlight: number
   /** Epoch ms of the last beginning or byte; 0 = not since this process started. */
   lastActiveMs: number
@@ -29,7 +29,8 @@ export function createSandboxes(callsMax: number): Sandboxes {
     if (known) return known
     if (states.size >= sandboxesMax) evict(states)
     const begins = new Float64Array(callsMax).fill(Number.NEGATIVE_INFINITY)
-    const made = { nanoUsd: 0, tokens: 0, inFlight: 0, lastActiveMs: 0, begins, beginAt: 0 }
+    const purse: Purse = { nanoUsd: 0, tokens: 0, heldNanoUsd: 0, heldTokens: 0 }
+    const made = { ...purse, inFlight: 0, lastActiveMs: 0, begins, beginAt: 0 }
     states.set(sandbox, made)
     return made
   }
@@ -39,6 +40,12 @@ export function createSandboxes(callsMax: number): Sandboxes {
     restore: (sandbox, spent) => void Object.assign(get(sandbox), spent),
   }
 }
+
+/** The caps that a sandbox's token names, beside what it has spent: one more budget for each of its calls. */
+export const toSandboxCaps = (
+  purse: SandboxState,
+  { nanoUsdMax, tokensMax }: Pick<SandboxClaims, 'nanoUsdMax' | 'tokensMax'>,
+): SandboxCaps => ({ purse, nanoUsdMax, tokensMax })
 
 /** A tenth at once, so that a full map does not sort at every call. */
 function evict(states: Map<string, SandboxState>): void {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import type { Wire } from './api.ts'
 import { readersOf } from './scan/keys.ts'
 import { type Scan, scan } from './scan.ts'
 
 const read = (text: string, model: string | null = null) =>
   scan(Buffer.from(text), { wire: model ? 'gemini' : 'chat', operation: 'generate', model })
+const whole = (text: string, wire: Wire) =>
+  scan(Buffer.from(text), { wire, operation: 'generate', model: wire === 'gemini' ? 'm' : null })
 const pick = ({ model, stream }: Scan) => ({ model, stream })
 const at = (text: string) => pick(read(text))
 
@@ -73,6 +76,137 @@ describe('scan', () => {
   ] as const) {
     test(`refuses ${title}`, () => assert.throws(() => at(text), { code: 'body/invalid' }))
   }
+
+  for (const [title, text, wire] of [
+    ['two bounds of the output', '{"model":"m","max_tokens":1,"max_tokens":2}', 'messages'],
+    ['one bound in two names', '{"model":"m","max_tokens":1,"max_completion_tokens":2}', 'chat'],
+    ['a bound that is a text', '{"model":"m","max_tokens":"9"}', 'messages'],
+    ['a bound in another notation', '{"model":"m","max_tokens":1e3}', 'messages'],
+    ['a bound below nothing', '{"model":"m","max_tokens":-1}', 'chat'],
+    ['two streams', '{"model":"m","stream":true,"\\u0073tream":false}', 'chat'],
+    ['a stream in another case', '{"model":"m","Stream":true}', 'chat'],
+    ['a stream that Go would read', '{"model":"m","ſtream":true}', 'chat'],
+    ['two lists of tools', '{"model":"m","tools":[],"tools":[{"name":"x"}]}', 'messages'],
+    [
+      'a tool of two types',
+      '{"model":"m","tools":[{"type":"function","type":"mcp"}]}',
+      'responses',
+    ],
+    ['a tool with a type in capitals', '{"model":"m","tools":[{"Type":"mcp"}]}', 'responses'],
+    ['tools in no list', '{"model":"m","tools":{"name":"x"}}', 'chat'],
+    [
+      'usage asked for twice',
+      '{"model":"m","stream_options":{"include_usage":true,"include_usage":false}}',
+      'chat',
+    ],
+    [
+      'options of a stream twice',
+      '{"model":"m","stream_options":{},"stream_options":null}',
+      'chat',
+    ],
+    ['two configs', '{"model":"m","generationConfig":{},"generation_config":{}}', 'gemini'],
+    [
+      'one bound in two spellings',
+      '{"model":"m","generationConfig":{"maxOutputTokens":1,"max_output_tokens":2}}',
+      'gemini',
+    ],
+    ['a bound in capitals', '{"model":"m","generationConfig":{"MAXOUTPUTTOKENS":1}}', 'gemini'],
+    ['a wish to store that is a number', '{"model":"m","store":0}', 'responses'],
+    [
+      'two earlier responses',
+      '{"model":"m","previous_response_id":"a","previous_response_id":"b"}',
+      'responses',
+    ],
+  ] as const) {
+    test(`refuses ${title} on ${wire}`, () =>
+      assert.throws(() => whole(text, wire), { code: 'body/invalid' }))
+  }
+
+  for (const [title, text, wire, expected] of [
+    ['a bound', '{"model":"m","max_tokens":64}', 'messages', { tokens: 64, key: 'max_tokens' }],
+    ['a bound that is null', '{"model":"m","max_tokens":null}', 'chat', null],
+    [
+      'a null beside a bound',
+      '{"model":"m","max_tokens":null,"max_completion_tokens":2}',
+      'chat',
+      { tokens: 2, key: 'max_completion_tokens' },
+    ],
+    [
+      'a bound',
+      '{"model":"m","max_output_tokens":3}',
+      'responses',
+      { tokens: 3, key: 'max_output_tokens' },
+    ],
+    [
+      'a nested bound',
+      '{"generationConfig":{"topK":1,"maxOutputTokens":4}}',
+      'gemini',
+      { tokens: 4, key: 'maxOutputTokens' },
+    ],
+    [
+      'a bound in snake case',
+      '{"generation_config":{"max_output_tokens":4}}',
+      'gemini',
+      { tokens: 4, key: 'max_output_tokens' },
+    ],
+    ['no bound', '{"model":"m","x":{"max_tokens":4}}', 'chat', null],
+  ] as const) {
+    test(`finds ${title} on ${wire}: ${text}`, () => {
+      const { outputMax } = whole(text, wire)
+      assert.deepEqual(outputMax && { tokens: outputMax.tokens, key: outputMax.key }, expected)
+      if (outputMax)
+        assert.equal(text.slice(outputMax.span.from, outputMax.span.to), `${outputMax.tokens}`)
+    })
+  }
+
+  test('finds what else a call says of itself', () => {
+    const messages = whole(
+      '{"model":"m","metadata":{"user_id":"u"},"service_tier":"auto","speed":"fast","inference_geo":"us"}',
+      'messages',
+    )
+    assert.deepEqual(
+      [messages.endUser, messages.serviceTier, messages.speed, messages.inferenceGeo],
+      ['u', 'auto', 'fast', 'us'],
+    )
+    const responses = whole(
+      '{"model":"m","previous_response_id":"r","prompt_cache_key":"k","store":false,"background":true,"user":"u","max_tool_calls":2,"tools":[{"type":"web_search"}]}',
+      'responses',
+    )
+    assert.deepEqual(
+      [responses.previousResponse, responses.promptCacheKey, responses.store, responses.endUser],
+      ['r', 'k', false, 'u'],
+    )
+    assert.deepEqual([responses.background, responses.isInputBounded], [true, false])
+    assert.deepEqual(responses.serverTools, [{ type: 'web_search', usesMax: 2 }])
+    assert.equal(whole('{"model":"m","n":3}', 'chat').choices, 3)
+    assert.equal(whole('{"generationConfig":{"candidateCount":2}}', 'gemini').choices, 2)
+  })
+
+  for (const [text, wire] of [
+    ['{"model":"m","previous_response_id":"r"}', 'responses'],
+    ['{"model":"m","conversation":{"id":"c"}}', 'responses'],
+    ['{"model":"m","prompt":{"id":"p"}}', 'responses'],
+    ['{"model":"m","context_management":[{"type":"compaction"}]}', 'responses'],
+    ['{"model":"m","context_management":{"edits":[{"type":"compact_20260112"}]}}', 'messages'],
+    ['{"model":"m","mcp_servers":[{"url":"https://a"}]}', 'messages'],
+    ['{"model":"m","container":"c"}', 'messages'],
+    ['{"model":"m","web_search_options":{}}', 'chat'],
+    ['{"cachedContent":"c"}', 'gemini'],
+    ['{"cached_content":"c"}', 'gemini'],
+  ] as const) {
+    test(`bounds no input of ${wire} that says ${text}`, () =>
+      assert.equal(whole(text, wire).isInputBounded, false))
+  }
+
+  test("finds Codex's tools where its newest models have them, in the input", () => {
+    const tools = [
+      { type: 'namespace', name: 'functions', tools: [{ type: 'custom', name: 'exec' }] },
+    ]
+    const input = [{ type: 'additional_tools', role: 'developer', tools }]
+    const found = whole(JSON.stringify({ model: 'm', input }), 'responses')
+    assert.deepEqual(found.tools, ['exec', 'functions'])
+    assert.equal(found.isInputBounded, true)
+  })
 
   test('agrees with JSON.parse on any object', () => {
     fc.assert(

@@ -18,7 +18,7 @@ const halves: Readonly<Record<string, Agents>> = {
 
 describe('every agent that is here', { concurrency: true }, () => {
   for (const [title, agents] of Object.entries(halves)) {
-    describe(title, () => {
+    describe(title, { concurrency: 1 }, () => {
       let treadle: TestAppliance
       let work: string
       let known: AgentInfo[]

@@ -53,6 +53,12 @@ export const revokeKey = (id: string, now: Date) =>
     update auth.keys set revoked_at = coalesce(revoked_at, ${sql.timestamp(now)}) where id = ${id}
     returning ${columns}`
 
+/** Ends it then, where it does not end before. No row for one that has ended. */
+export const endKey = (org: string, id: string, at: Date, now: Date) =>
+  sql.type(Row)`
+    update auth.keys set expires_at = least(expires_at, ${sql.timestamp(at)})
+    where org = ${org} and id = ${id} and ${isLive(now)} returning ${columns}`
+
 const Holder = Person.extend({ id: z.string() })
 
 export const findHolder = (hash: string, now: Date) =>

@@ -2,8 +2,9 @@ import { Option } from 'commander'
 import type { NewProviderInput, Provider, ProviderKind } from '../../proxy/api.ts'
 import type { SubCommand } from '../command.ts'
 import { readSecret } from '../instance.ts'
+import { type SettingsOptions, toSettings, withSettings } from '../provider-settings.ts'
 
-type Options = {
+type Options = SettingsOptions & {
   kind: NewProviderInput['kind']
   keyFile: string
   baseUrl?: string
@@ -29,7 +30,7 @@ export const providerAdd: SubCommand<Options> = {
     ],
   ],
   options: (command) =>
-    command
+    withSettings(command)
       .addOption(
         new Option('--kind <kind>', 'which wire it speaks').choices(kinds).makeOptionMandatory(),
       )
@@ -37,7 +38,8 @@ export const providerAdd: SubCommand<Options> = {
       .option('--base-url <url>', 'address before /v1 or /v1beta, where it is not the vendor’s')
       .option('--allow-private', 'let the address be private, loopback or link-local')
       .option('--models <names>', 'models that go to this provider, with commas between'),
-  async run({ connect, out }, [name], { kind, keyFile, baseUrl, allowPrivate, models }) {
+  async run({ connect, out }, [name], options) {
+    const { kind, keyFile, baseUrl, allowPrivate, models } = options
     const key = readSecret(keyFile, "the provider's key")
     const json: NewProviderInput = {
       name: name!,
@@ -46,6 +48,7 @@ export const providerAdd: SubCommand<Options> = {
       ...(baseUrl !== undefined && { baseUrl }),
       allowPrivate: allowPrivate === true,
       models: toModels(models ?? ''),
+      ...toSettings(options),
     }
     const client = await connect()
     const made = await client.json<Provider>('/api/providers', { method: 'POST', json })
@@ -56,7 +59,7 @@ export const providerAdd: SubCommand<Options> = {
 }
 
 // Named here, for a command takes of a role its wire types alone.
-const kinds: readonly ProviderKind[] = ['anthropic', 'openai', 'gemini']
+const kinds: readonly ProviderKind[] = ['anthropic', 'openai', 'gemini', 'zai', 'openai-compatible']
 
 export const toModels = (text: string): string[] =>
   text

@@ -12,6 +12,7 @@ export const providerList: SubCommand = {
     const client = await connect()
     const page = await client.json<Page<Provider>>('/api/providers')
     out.page(page, columns, empty)
+    for (const { name, warning } of page.items) if (warning) out.note(`${name}: ${warning}`)
     return 0
   },
 }
@@ -27,5 +28,6 @@ const columns: Column<Provider>[] = [
     title: 'ADDRESS',
     of: ({ baseUrl, allowPrivate }) => baseUrl + (allowPrivate ? ' (private)' : ''),
   },
+  { title: 'REGION', of: ({ region }) => region ?? '-' },
   { title: 'LAST USED', of: ({ lastUsedAt }) => toTimeText(lastUsedAt) },
 ]

@@ -18,6 +18,8 @@ const slotsByName: Readonly<Record<string, Slot>> = {
   '--loop': 'loops',
   '--provider': 'providers',
   '--model': 'models',
+  '--key': 'keys',
+  '--to': 'providers',
   '--agent': agents,
   '--ending': Object.keys(endings).filter((ending) => !/\s/.test(ending)),
   states,
@@ -36,7 +38,9 @@ const slotsByGroup: Readonly<Record<string, Slot>> = {
   sandbox: 'sandboxes',
   thread: 'threads',
   provider: 'providers',
+  budget: 'budgets',
   key: 'keys',
+  route: 'routes',
 }
 const slotsByCommand: Readonly<Record<string, Slot>> = {
   'loop attach': 'loops that run',
@@ -44,7 +48,9 @@ const slotsByCommand: Readonly<Record<string, Slot>> = {
   'loop pause': 'loops that run',
   'loop resume': 'loops that run',
   'loop retry': 'loops that ended',
+  'route add': null,
   'provider add': null, // A name that is new.
+  'budget add': null,
   'key create': null,
   'agent test': agents,
 }
@@ -53,6 +59,7 @@ function slotOfArgument(command: string, argument: Argument): Slot {
   if (argument.argChoices) return argument.argChoices
   const name = argument.name()
   if (name === 'file') return 'files'
+  if (name === 'model') return 'models'
   if (name === 'folder') return 'folders'
   if (name !== 'id' && name !== 'name') return null
   return command in slotsByCommand

@@ -1,7 +1,8 @@
 // What the running instance knows: ids with what they are. An instance that is slow, away or says no has nothing to offer.
 import { get as getPlain, type IncomingMessage } from 'node:http'
 import type { Key } from '../../auth/api.ts'
-import type { Provider } from '../../proxy/api.ts'
+import type { Budget, Provider } from '../../proxy/api.ts'
+import type { Route } from '../../proxy/routing/api.ts'
 import type { LoopSummary } from '../../spool/api.ts'
 import type { Thread } from '../../threads/api.ts'
 import type { Sandbox } from '../../weaver/api.ts'
@@ -38,6 +39,12 @@ const sources: Readonly<Record<LiveKind, Source<unknown>>> = {
   models: source<Provider>('/api/providers', ({ name, models }) =>
     models.map((value) => ({ value, about: name })),
   ),
+  budgets: source<Budget>('/api/budgets', ({ name, level, subject }) => [
+    { value: name, about: subject === null ? level : `${level} ${subject}` },
+  ]),
+  routes: source<Route>('/api/routes', ({ name, match }) => [
+    { value: name, about: match.models.join(', ') },
+  ]),
   keys: source<Key>('/api/keys', ({ id, name, revokedAt }) =>
     revokedAt === null ? [{ value: id, name, about: name }] : [],
   ),

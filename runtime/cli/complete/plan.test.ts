@@ -30,6 +30,8 @@ const tree: Tree = {
       ...{ isVariadic: true, isPassingOn: true },
     },
     { ...command, name: 'status', about: 'Status.' },
+    { ...command, name: 'usage', about: 'Usage.' },
+    { ...command, name: 'usage compare', about: 'Compare.', args: [['this', 'that']] },
   ],
 }
 
@@ -40,7 +42,7 @@ const valuesAfter = (line: string) => {
 
 describe('the plan of a completion', () => {
   for (const [line, expected] of [
-    ['', ['loop', 'sandbox', 'status', 'help']],
+    ['', ['loop', 'sandbox', 'status', 'usage', 'help']],
     ['s', ['sandbox', 'status']],
     ['loop ', ['run', 'list', 'watch']],
     ['help loop r', ['run']],
@@ -55,6 +57,10 @@ describe('the plan of a completion', () => {
     ['loop fly ', []],
     ['fly ', []],
     ['status now ', []],
+    ['usage ', ['compare']],
+    ['usage --j', ['--json']],
+    ['usage compare ', ['this', 'that']],
+    ['usage other ', []],
     ['loop list -- --', []],
     ['sandbox exec sb1 git --', []],
   ] as const) {

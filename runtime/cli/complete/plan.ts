@@ -39,7 +39,11 @@ export function planCompletion(tree: Tree, words: readonly string[]): Completion
   if (place.pending?.value !== undefined) return ofSlot(place.pending.value, '', typed)
   const options = optionsAt(tree, place)
   if (!place.isPlain && typed.startsWith('-')) return ofOption(options, typed)
-  if (place.command) return ofSlot(slotAt(place.command, place.args), '', typed)
+  if (place.command) {
+    const inner = place.args === 0 ? commandsAt(tree, place.command.name) : []
+    if (inner.length > 0) return ofCandidates(inner, '', typed)
+    return ofSlot(slotAt(place.command, place.args), '', typed)
+  }
   return ofCandidates(commandsAt(tree, place.group), '', typed)
 }
 
@@ -64,6 +68,12 @@ function findPlace(tree: Tree, before: readonly string[]): Place | undefined {
 /** Takes a word that is no option; false where no command goes on with it. */
 function step(tree: Tree, place: Place, word: string): boolean {
   if (place.command) {
+    // `usage` acts by itself, and has `usage reconcile`.
+    const inner = tree.commands.find(({ name }) => name === `${place.command!.name} ${word}`)
+    if (inner && place.args === 0) {
+      place.command = inner
+      return true
+    }
     place.args += 1
     place.isPlain ||= place.command.isPassingOn
     return true

@@ -10,6 +10,8 @@ export const liveKinds = [
   'threads',
   'providers',
   'models',
+  'budgets',
+  'routes',
   'keys',
 ] as const
 export type LiveKind = (typeof liveKinds)[number]

@@ -65,6 +65,10 @@ export class FastExchange implements Exchange, Reply {
     return this.#left
   }
 
+  get isGone(): boolean {
+    return this.#hasLeft
+  }
+
   get isOver(): boolean {
     return this.#isOver
   }

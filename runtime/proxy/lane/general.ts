@@ -58,6 +58,7 @@ class GeneralReply implements Reply {
   onDrain: (() => void) | null = null
   readonly #response: ServerResponse
   #isOver = false
+  isGone = false
 
   constructor(response: ServerResponse) {
     this.#response = response
@@ -78,7 +79,8 @@ class GeneralReply implements Reply {
 
   begin(status: number, headers: RawHeaders, _framing: Framing): void {
     this.#response.writeHead(status, headers as string[])
-    setImmediate(() => this.#response.flushHeaders()) // A head waits for nothing but what came with it.
+    // A head waits for nothing but what came with it. `flushHeaders` would write its high bytes as UTF-8.
+    setImmediate(() => this.#isOver || this.#response.write(Buffer.alloc(0)))
   }
 
   write(payload: Buffer, _raw: Buffer): boolean {
@@ -101,6 +103,7 @@ class GeneralReply implements Reply {
   #closed(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.isGone = true
     this.onClose?.()
   }
 }

@@ -1,6 +1,6 @@
 import { sql } from 'slonik'
 import { z } from 'zod'
-import { wires } from '../api.ts'
+import { serverTools, wires } from '../api.ts'
 import type { Position } from '../segments.ts'
 
 /**
@@ -11,9 +11,11 @@ export const upsertCalls = (rows: string) => sql.unsafe`
   insert into proxy.calls
   select * from json_populate_recordset(null::proxy.calls, ${rows}::json)
   on conflict (id) do update set
-    state = excluded.state, status = excluded.status,
+    state = excluded.state, status = excluded.status, provider = excluded.provider,
     input_tokens = excluded.input_tokens, cached_tokens = excluded.cached_tokens,
     cache_write_tokens = excluded.cache_write_tokens, output_tokens = excluded.output_tokens,
+    cache_write_1h_tokens = excluded.cache_write_1h_tokens, reasoning_tokens = excluded.reasoning_tokens,
+    server_tool_calls = excluded.server_tool_calls, service_tier = excluded.service_tier,
     cost_nano_usd = excluded.cost_nano_usd, is_priced = excluded.is_priced,
     stop_reason = excluded.stop_reason, tool_calls = excluded.tool_calls,
     ended_at = excluded.ended_at, first_byte_ms = excluded.first_byte_ms,
@@ -29,17 +31,31 @@ const ShippedRow = z.object({ segment: z.number(), byte_offset: z.number() })
 export const findShipped = (journal: string) =>
   sql.type(ShippedRow)`select segment, byte_offset from proxy.shipped where journal = ${journal}`
 
+const toolSums = sql.join(
+  serverTools.flatMap((tool) => [
+    sql.fragment`${tool}::text`,
+    sql.fragment`coalesce(sum((server_tool_calls->>${tool}::text)::bigint), 0)`,
+  ]),
+  sql.fragment`, `,
+)
 const sums = sql.fragment`
   coalesce(sum(input_tokens), 0)::bigint as input_tokens,
   coalesce(sum(cached_tokens), 0)::bigint as cached_tokens,
   coalesce(sum(cache_write_tokens), 0)::bigint as cache_write_tokens,
   coalesce(sum(output_tokens), 0)::bigint as output_tokens,
+  coalesce(sum(cache_write_1h_tokens), 0)::bigint as cache_write_1h_tokens,
+  coalesce(sum(reasoning_tokens), 0)::bigint as reasoning_tokens,
+  jsonb_build_object(${toolSums}) as server_tool_calls,
   coalesce(sum(cost_nano_usd), 0)::bigint as cost_nano_usd`
 const Sums = z.object({
   input_tokens: z.number(),
   cached_tokens: z.number(),
   cache_write_tokens: z.number(),
   output_tokens: z.number(),
+  /** Null = told by a version that did not know of it. */
+  cache_write_1h_tokens: z.number().nullable(),
+  reasoning_tokens: z.number().nullable(),
+  server_tool_calls: z.record(z.string(), z.number()).nullable(),
   cost_nano_usd: z.number(),
 })
 export type Sums = z.infer<typeof Sums>
@@ -88,6 +104,9 @@ const UsageSums = Sums.extend({
   provider: z.string().nullable(),
   model: z.string(),
   loop: z.string().nullable(),
+  team: z.string().nullable(),
+  user: z.string().nullable(),
+  key: z.string().nullable(),
   is_rehearsal: z.boolean(),
   calls: z.number(),
   unpriced_calls: z.number(),
@@ -95,16 +114,40 @@ const UsageSums = Sums.extend({
 })
 export type UsageSums = z.infer<typeof UsageSums>
 
-/** `loop` null = all loops, and calls without one. */
-export const sumUsage = (org: string, since: Date, loop: string | null, rowsMax: number) =>
-  sql.type(UsageSums)`
+export type UsageWanted = {
+  org: string
+  since: Date
+  until: Date
+  loop?: string | undefined
+  user?: string | undefined
+  key?: string | undefined
+  model?: string | undefined
+  /** What rows are told apart by, beside day, provider, model and loop. */
+  by: readonly ('team' | 'user' | 'key')[]
+}
+
+export function sumUsage(wanted: UsageWanted, rowsMax: number) {
+  const { org, since, until, loop, user, key, model, by } = wanted
+  const told = (name: 'team' | 'user' | 'key') =>
+    by.includes(name) ? sql.fragment`${sql.identifier([name])}` : sql.fragment`null::text`
+  const conditions = [
+    sql.fragment`org = ${org}`,
+    sql.fragment`began_at >= ${sql.timestamp(since)}`,
+    sql.fragment`began_at < ${sql.timestamp(until)}`,
+    sql.fragment`state in ('settled', 'estimated')`,
+    ...(loop === undefined ? [] : [sql.fragment`loop = ${loop}`]),
+    ...(user === undefined ? [] : [sql.fragment`"user" = ${user}`]),
+    ...(key === undefined ? [] : [sql.fragment`key = ${key}`]),
+    ...(model === undefined ? [] : [sql.fragment`model = ${model}`]),
+  ]
+  return sql.type(UsageSums)`
     select to_char(began_at at time zone 'utc', 'YYYY-MM-DD') as day, provider, model, loop, is_rehearsal,
+      ${told('team')} as team, ${told('user')} as "user", ${told('key')} as key,
       ${sums}, count(*) as calls, count(*) filter (where not is_priced) as unpriced_calls,
       count(*) filter (where state = 'estimated') as estimated_calls
-    from proxy.calls
-    where org = ${org} and began_at >= ${sql.timestamp(since)} and state in ('settled', 'estimated')
-      and (${loop}::text is null or loop = ${loop})
-    group by 1, 2, 3, 4, 5 order by 1 desc, 2, 3, 4 limit ${rowsMax}`
+    from proxy.calls where ${sql.join(conditions, sql.fragment` and `)}
+    group by 1, 2, 3, 4, 5, 6, 7, 8 order by 1 desc, 2, 3, 4, 6, 7, 8 limit ${rowsMax}`
+}
 
 const CallRow = Sums.extend({
   id: z.string(),
@@ -120,6 +163,7 @@ const CallRow = Sums.extend({
   is_rehearsal: z.boolean(),
   state: State,
   status: z.number().nullable(),
+  service_tier: z.string().nullable(),
   is_priced: z.boolean(),
   stop_reason: z.string().nullable(),
   tool_calls: z.number(),
@@ -159,8 +203,9 @@ export function listCalls(
   ]
   return sql.type(CallRow)`
     select id, org, loop, pass, attempt, sandbox, key, provider, model, wire, is_rehearsal, state, status,
-      input_tokens, cached_tokens, cache_write_tokens, output_tokens, cost_nano_usd, is_priced,
-      stop_reason, tool_calls, began_at, ended_at, first_byte_ms, error
+      input_tokens, cached_tokens, cache_write_tokens, output_tokens, cache_write_1h_tokens, reasoning_tokens,
+      server_tool_calls, service_tier, cost_nano_usd, is_priced, stop_reason, tool_calls, began_at, ended_at,
+      first_byte_ms, error
     from proxy.calls where ${sql.join(conditions, sql.fragment` and `)}
     order by began_at desc, id desc limit ${rowsMax}`
 }

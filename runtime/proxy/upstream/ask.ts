@@ -1,13 +1,17 @@
 import type { Upstream, UpstreamRequest } from './upstream.ts'
 
-/** One small question whose answer's body is of no interest: the status, or the error. */
-export function askStatus(
+const keptBytesMax = 64 * 1024 // Enough to see what an error says.
+
+/** One small question: the answer's status and the beginning of its body, or the error. */
+export function ask(
   upstream: Upstream,
   request: UpstreamRequest,
   msMax: number,
-): Promise<number> {
+): Promise<{ status: number; body: Buffer }> {
   return new Promise((resolve, reject) => {
     let status = 0
+    const parts: Buffer[] = []
+    let bytes = 0
     const finish = (settle: () => void) => {
       clearTimeout(late)
       settle()
@@ -17,8 +21,11 @@ export function askStatus(
       onHead: (head) => {
         status = head.status
       },
-      onData: () => {},
-      onEnd: () => finish(() => resolve(status)),
+      onData: (payload) => {
+        if (bytes < keptBytesMax) parts.push(Buffer.from(payload))
+        bytes += payload.length
+      },
+      onEnd: () => finish(() => resolve({ status, body: Buffer.concat(parts) })),
       onError: (error) => finish(() => reject(error)),
     })
     const late = setTimeout(() => {

@@ -31,7 +31,12 @@ const streams: [string, object[], Partial<ReturnType<typeof toFacts>>][] = [
         stop,
       ),
     ],
-    { usage: usage(12, 4, 0, 12), text: 'héllo {"}👋', stopReason: 'STOP', isUsageFinal: true },
+    {
+      usage: usage(12, 4, 0, 12, { reasoningTokens: 7 }),
+      text: 'héllo {"}👋',
+      stopReason: 'STOP',
+      isUsageFinal: true,
+    },
   ],
   [
     'what a later report leaves out stays as it was',
@@ -39,7 +44,7 @@ const streams: [string, object[], Partial<ReturnType<typeof toFacts>>][] = [
       say([], count({ promptTokenCount: 9, thoughtsTokenCount: 4, cachedContentTokenCount: 2 })),
       say([{ text: 'a' }], count({ promptTokenCount: 9, candidatesTokenCount: 1 }), stop),
     ],
-    { usage: usage(9, 2, 0, 5), isUsageFinal: true },
+    { usage: usage(9, 2, 0, 5, { reasoningTokens: 4 }), isUsageFinal: true },
   ],
   [
     'usage after the reason is final as well',
@@ -63,7 +68,11 @@ const streams: [string, object[], Partial<ReturnType<typeof toFacts>>][] = [
         finishReason: 'MAX_TOKENS',
       }),
     ],
-    { usage: usage(3, 0, 0, 99), stopReason: 'MAX_TOKENS', isUsageFinal: true },
+    {
+      usage: usage(3, 0, 0, 99, { reasoningTokens: 99 }),
+      stopReason: 'MAX_TOKENS',
+      isUsageFinal: true,
+    },
   ],
   [
     'a blocked prompt has its reason and its price',
@@ -140,7 +149,7 @@ describe('reading a Gemini answer', () => {
     const { usage: found, isUsageFinal } = toFacts(
       await read('gemini', pieces(bytes, 9), 'application/json'),
     )
-    assert.deepEqual([found, isUsageFinal], [usage(12, 4, 0, 12), true])
+    assert.deepEqual([found, isUsageFinal], [usage(12, 4, 0, 12, { reasoningTokens: 7 }), true])
   })
 
   test('of an array that is cut inside a value, the values before it are read', async () => {
@@ -149,7 +158,7 @@ describe('reading a Gemini answer', () => {
     const facts = toFacts(await read('gemini', [Buffer.from(cut)], 'application/json'))
     assert.deepEqual(
       [facts.text, facts.usage, facts.isUsageFinal],
-      ['hé', usage(10, 0, 0, 4), false],
+      ['hé', usage(10, 0, 0, 4, { reasoningTokens: 3 }), false],
     )
   })
 })

@@ -10,8 +10,8 @@ export const toText = (value: unknown): string => (typeof value === 'string' ? v
 export const toTextOrNull = (value: unknown): string | null =>
   typeof value === 'string' ? value : null
 
-const countMax = 1e12 // Far above any call, far under what breaks a sum.
+const countMax = 1e9 // A hundred times the largest window of any model: what is above it is no count of one call.
 
-/** A number of tokens, or undefined for what is none. */
+/** A number of tokens, or undefined for what is none. A part of a token is charged as one. */
 export const toCount = (value: unknown): number | undefined =>
-  typeof value === 'number' && value >= 0 && value <= countMax ? Math.round(value) : undefined
+  typeof value === 'number' && value >= 0 && value <= countMax ? Math.ceil(value) : undefined

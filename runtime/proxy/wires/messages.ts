@@ -1,13 +1,12 @@
 // Anthropic Messages. `input_tokens` leaves the cached ones out; ours holds them. Counts in `message_delta` are totals so far,
 // so they replace what `message_start` said, field by field. https://platform.claude.com/docs/en/build-with-claude/streaming
+import type { ServerTool } from '../api.ts'
 import type { Answer, ToolCall, WireReader } from './answer.ts'
-import { type Json, toCount, toList, toRecord, toText, toTextOrNull } from './json.ts'
+import { type Json, toList, toRecord, toText, toTextOrNull } from './json.ts'
+import { hasOutput, newParts, type Parts, readUsage } from './messages-usage.ts'
+import { readError } from './upstream-error.ts'
 
-type Parts = { plain: number; read: number; write: number }
 type State = { parts: Parts; blocks: Map<unknown, ToolCall | undefined> }
-
-/** Parts and open blocks stand apart from the answer: they mean something on this wire alone. */
-const states = new WeakMap<Answer, State>()
 const blocksMax = 10_000
 
 // Nearly all events of an answer. What matches is JSON, and says nothing but its text: reading it as JSON would cost
@@ -16,72 +15,71 @@ const plainDelta =
   /^\{"type": ?"content_block_delta", ?"index": ?\d{1,9}, ?"delta": ?\{"type": ?"text_delta", ?"text": ?"([^"\\\p{Cc}]*)" *\} *\}$/u
 
 export const messages: WireReader = {
-  plainText: (data) => plainDelta.exec(data)?.[1],
+  fast(answer, data) {
+    const text = plainDelta.exec(data)?.[1]
+    if (text === undefined) return false
+    answer.addText(text)
+    return true
+  },
 
   event(answer, data) {
     const event = toRecord(data)
     switch (event.type) {
       case 'message_start':
-        return readUsage(answer, toRecord(event.message).usage)
+        return readUsage(answer, stateOf(answer).parts, toRecord(event.message).usage)
       case 'content_block_start':
         return startBlock(answer, event.index, toRecord(event.content_block))
       case 'content_block_delta':
         return readDelta(answer, event.index, toRecord(event.delta))
       case 'message_delta':
         answer.stopReason = toTextOrNull(toRecord(event.delta).stop_reason) ?? answer.stopReason
-        readUsage(answer, event.usage)
-        answer.isUsageFinal = answer.output !== undefined
+        readUsage(answer, stateOf(answer).parts, event.usage)
+        answer.isUsageFinal ||= hasOutput(event.usage)
         return
-      case 'error':
-        answer.error = toTextOrNull(toRecord(event.error).message) ?? 'error in the stream'
-        return
+      default:
+        // Beside the `error` event: a compatible server's error has no type.
+        return readError(answer, event)
     }
   },
 
   whole(answer, body) {
     const message = toRecord(body)
     answer.stopReason = toTextOrNull(message.stop_reason)
-    if (message.error) answer.error = toTextOrNull(toRecord(message.error).message)
+    readError(answer, message)
     for (const [index, block] of toList(message.content).entries()) {
       startBlock(answer, index, toRecord(block))
     }
-    readUsage(answer, message.usage)
-    answer.isUsageFinal = answer.output !== undefined
+    readUsage(answer, stateOf(answer).parts, message.usage)
+    answer.isUsageFinal = hasOutput(message.usage)
   },
 }
 
 function stateOf(answer: Answer): State {
-  const known = states.get(answer)
-  if (known) return known
-  const state: State = { parts: { plain: 0, read: 0, write: 0 }, blocks: new Map() }
-  states.set(answer, state)
-  return state
+  const state = answer.wireState as State | undefined
+  if (state) return state
+  const made: State = { parts: newParts(), blocks: new Map() }
+  answer.wireState = made
+  return made
 }
 
-function readUsage(answer: Answer, reported: unknown): void {
-  const usage = toRecord(reported)
-  const { parts } = stateOf(answer)
-  parts.plain = toCount(usage.input_tokens) ?? parts.plain
-  parts.read = toCount(usage.cache_read_input_tokens) ?? parts.read
-  parts.write = toCount(usage.cache_creation_input_tokens) ?? sumOfSplit(usage) ?? parts.write
-  answer.input = parts.plain + parts.read + parts.write
-  answer.cached = parts.read
-  answer.cacheWrite = parts.write
-  answer.output = toCount(usage.output_tokens) ?? answer.output
-}
-
-/** Writes by how long they last. The total wins where both are given: the split of a start event is not final. */
-function sumOfSplit(usage: Json): number | undefined {
-  const split = toRecord(usage.cache_creation)
-  const short = toCount(split.ephemeral_5m_input_tokens)
-  const long = toCount(split.ephemeral_1h_input_tokens)
-  return short === undefined && long === undefined ? undefined : (short ?? 0) + (long ?? 0)
+/** The vendor's own tools, by the names of their blocks. Usage counts searches and fetches; of the others the blocks are all. */
+const toolNames: Readonly<Record<string, ServerTool>> = {
+  web_search: 'web_search',
+  web_fetch: 'web_fetch',
+  code_execution: 'code_execution',
+  bash_code_execution: 'code_execution',
+  text_editor_code_execution: 'code_execution',
 }
 
 function startBlock(answer: Answer, index: unknown, block: Json): void {
   if (block.type === 'text') answer.addText(toText(block.text))
+  else if (block.type === 'thinking') answer.outputChars += toText(block.thinking).length
+  else if (block.type === 'compaction') answer.outputChars += toText(block.content).length
   if (block.type !== 'tool_use' && block.type !== 'server_tool_use') return
-  const call = answer.addToolCall(toText(block.id), toText(block.name))
+  const name = toText(block.name)
+  const tool = block.type === 'server_tool_use' ? toolNames[name] : undefined
+  if (tool) answer.seeServerTool(tool)
+  const call = answer.addToolCall(toText(block.id), name)
   const { blocks } = stateOf(answer)
   if (blocks.size < blocksMax) blocks.set(index, call)
   // In a stream the input begins empty and comes in pieces; in a whole answer it stands here.
@@ -92,6 +90,7 @@ function startBlock(answer: Answer, index: unknown, block: Json): void {
 function readDelta(answer: Answer, index: unknown, delta: Json): void {
   if (delta.type === 'text_delta') answer.addText(toText(delta.text))
   else if (delta.type === 'thinking_delta') answer.outputChars += toText(delta.thinking).length
+  else if (delta.type === 'compaction_delta') answer.outputChars += toText(delta.content).length
   else if (delta.type === 'input_json_delta') {
     answer.addInput(stateOf(answer).blocks.get(index), toText(delta.partial_json))
   }

@@ -66,7 +66,7 @@ const streams: [string, Wire, unknown[], Partial<ReturnType<typeof toFacts>>][] 
       }),
       delta({ output_tokens: 1 }),
     ],
-    { usage: usage(8, 0, 7, 1) },
+    { usage: usage(8, 0, 7, 1, { cacheWrite1hTokens: 4 }) },
   ],
   [
     'Messages: the total of cache writes wins over the split',

@@ -8,13 +8,17 @@ import { createDecoder } from './decode.ts'
 import { gemini } from './gemini.ts'
 import { JsonValues } from './json-values.ts'
 import { messages } from './messages.ts'
-import { responses, takePending } from './responses.ts'
+import { responses } from './responses.ts'
 import { SseReader } from './sse.ts'
 
 const wireReaders: Readonly<Record<Wire, WireReader>> = { messages, chat, responses, gemini }
 
 const wholeBytesMax = 32 * 1024 * 1024 // As large as a request may be; a longer answer is not read, and estimated.
 const decodedBytesMax = 64 * 1024 * 1024 // A small compressed answer may unpack to anything.
+
+const openBrace = 0x7b
+const openBracket = 0x5b
+const spaces: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]) // And the mark of the byte order.
 
 export type ReaderOptions = {
   wire: Wire
@@ -28,8 +32,10 @@ export class AnswerReader {
   readonly #options: ReaderOptions
   readonly #answer = new Answer()
   readonly #decoder: Transform | null
-  readonly #sse: SseReader | null
-  readonly #values: JsonValues | null
+  readonly #wire: WireReader
+  #sse: SseReader | null = null
+  #values: JsonValues | null = null
+  #isBegun = false
   #queue: Buffer[] = []
   #whole: Buffer[] = []
   #bytes = 0
@@ -40,11 +46,7 @@ export class AnswerReader {
 
   constructor(options: ReaderOptions) {
     this.#options = options
-    const wire = wireReaders[options.wire]
-    const isJson = /[/+]json\b/i.test(options.contentType ?? '')
-    this.#sse = isJson ? null : new SseReader((data) => this.#event(wire, data))
-    const isList = isJson && options.wire === 'gemini'
-    this.#values = isList ? new JsonValues((data) => this.#event(wire, data)) : null
+    this.#wire = wireReaders[options.wire]
     const decoder = createDecoder(options.contentEncoding)
     this.#isBroken = decoder === undefined
     this.#decoder = decoder ?? null
@@ -55,7 +57,10 @@ export class AnswerReader {
   }
 
   push(chunk: Buffer): void {
-    if (this.#isBroken) return
+    if (this.#isBroken) {
+      this.#answer.outputChars += chunk.length // What can't be read still came, and was made.
+      return
+    }
     this.#queue.push(chunk)
     this.#schedule()
   }
@@ -85,7 +90,24 @@ export class AnswerReader {
     else this.#finish()
   }
 
-  #read(chunk: Buffer): void {
+  /** By the first byte: some servers send a stream as JSON by its head, or an error in the place of a stream. */
+  #begin(first: number): void {
+    this.#isBegun = true
+    if (first !== openBrace && first !== openBracket) {
+      this.#sse = new SseReader((data) => this.#event(data))
+    } else if (this.#options.wire === 'gemini') {
+      this.#values = new JsonValues((data) => this.#event(data))
+    }
+  }
+
+  #read(read: Buffer): void {
+    let chunk = read
+    if (!this.#isBegun) {
+      const at = read.findIndex((byte) => !spaces.has(byte))
+      if (at < 0) return
+      chunk = read.subarray(at)
+      this.#begin(chunk[0]!)
+    }
     this.#bytes += chunk.length
     if (this.#sse) {
       if (this.#decoder && this.#bytes > decodedBytesMax) throw new Error('too long to be read')
@@ -99,11 +121,10 @@ export class AnswerReader {
     }
   }
 
-  #event(wire: WireReader, data: string): void {
-    if (data === '[DONE]') return
-    const plain = wire.plainText?.(data)
-    if (plain !== undefined) {
-      this.#answer.addText(plain)
+  #event(data: string): void {
+    if (this.#wire.fast(this.#answer, data)) return
+    if (data === '[DONE]') {
+      this.#wire.done?.(this.#answer)
       return
     }
     let parsed: unknown
@@ -112,7 +133,7 @@ export class AnswerReader {
     } catch {
       return // Not JSON: an extension of somebody's. The client gets it; there is nothing to count in it.
     }
-    wire.event(this.#answer, parsed)
+    this.#wire.event(this.#answer, parsed)
   }
 
   #finish(): void {
@@ -124,15 +145,23 @@ export class AnswerReader {
         else this.#readWhole()
       })
     }
-    if (this.#options.wire === 'responses') takePending(this.#answer)
-    this.#options.onRead(this.#answer)
+    this.#wire.finish?.(this.#answer)
+    const answer = this.#answer
+    // Nothing used for words that came is no count.
+    if (answer.outputChars > 0 && !answer.input && !answer.output) answer.isUsageFinal = false
+    this.#options.onRead(answer)
   }
 
   #readWhole(): void {
     const [first, ...rest] = this.#whole
     if (!first) return
     const bytes = rest.length === 0 ? first : Buffer.concat(this.#whole)
-    wireReaders[this.#options.wire].whole(this.#answer, JSON.parse(bytes.toString()))
+    const text = bytes.toString()
+    try {
+      this.#wire.whole(this.#answer, JSON.parse(text))
+    } catch {
+      this.#answer.outputChars += text.length // It was cut, so what came of it stands for what was said.
+    }
   }
 
   #guard(read: () => void): void {

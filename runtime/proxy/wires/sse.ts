@@ -1,10 +1,11 @@
 // Server-sent events out of bytes that may be cut anywhere: inside a character, a line, a line's end.
-// https://html.spec.whatwg.org/multipage/server-sent-events.html (lines ended by CR alone are not known to be sent by anyone).
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
 import { StringDecoder } from 'node:string_decoder'
 
 const eventCharsMax = 16 * 1024 * 1024 // A closing event repeats a whole answer; above this nothing is read any more.
 
 const letterE = 0x65
+const space = 0x20
 
 export class SseReader {
   readonly #decoder = new StringDecoder('utf8')
@@ -12,6 +13,7 @@ export class SseReader {
   #parts: string[] = []
   #partsChars = 0
   #data: string | undefined
+  #wasCr = false
 
   constructor(onData: (data: string) => void) {
     this.#onData = onData
@@ -19,7 +21,7 @@ export class SseReader {
 
   /** Throws for an event over the limit. */
   push(chunk: Buffer): void {
-    const text = this.#decoder.write(chunk)
+    const text = this.#toLf(this.#decoder.write(chunk))
     let from = 0
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
       // Most lines that are no data name the event, which the data does as well.
@@ -34,6 +36,16 @@ export class SseReader {
   end(): void {
     this.#line(this.#take(this.#decoder.end()))
     this.#line('')
+  }
+
+  /** A line ends by CR, LF, or both; between the two the bytes may be cut. */
+  #toLf(read: string): string {
+    let text = read
+    if (!this.#wasCr && !text.includes('\r')) return text
+    if (text === '') return text
+    if (this.#wasCr && text.startsWith('\n')) text = text.slice(1)
+    this.#wasCr = text.endsWith('\r')
+    return text.replace(/\r\n?/g, '\n')
   }
 
   #keep(part: string): void {
@@ -51,13 +63,12 @@ export class SseReader {
     return line
   }
 
-  #line(ended: string): void {
-    const line = ended.endsWith('\r') ? ended.slice(0, -1) : ended
+  #line(line: string): void {
     if (line === '') {
       if (this.#data !== undefined) this.#onData(this.#data)
       this.#data = undefined
-    } else if (line.startsWith('data:') || line.startsWith('\ufeffdata:')) {
-      const value = line.slice(line.indexOf(':') + (line[line.indexOf(':') + 1] === ' ' ? 2 : 1))
+    } else if (line.startsWith('data:')) {
+      const value = line.slice(line.charCodeAt(5) === space ? 6 : 5)
       this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`
       if (this.#data.length > eventCharsMax) throw new Error('an event is too long to be read')
     }

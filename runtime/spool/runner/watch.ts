@@ -86,7 +86,10 @@ const silent: SandboxRecord = {
   calls: 0,
   inFlight: 0,
   lastActiveAt: null,
-  usage: { inputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 0 },
+  usage: {
+    ...{ inputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, cacheWrite1hTokens: 0 },
+    ...{ outputTokens: 0, reasoningTokens: 0, serverToolCalls: {} },
+  },
   costNanoUsd: 0,
   last: null,
   denial: null,

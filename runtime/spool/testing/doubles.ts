@@ -57,7 +57,10 @@ export type Doubles = AsyncDisposable & {
 }
 
 const log = createLog('silent', process.stderr)
-const nothingUsed = { inputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 0 }
+const nothingUsed = {
+  ...{ inputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, cacheWrite1hTokens: 0 },
+  ...{ outputTokens: 0, reasoningTokens: 0, serverToolCalls: {} },
+}
 
 export async function startDoubles(): Promise<Doubles> {
   const boxes = new Map<string, Box>()

@@ -1,0 +1,93 @@
+import { Option } from 'commander'
+import type { Lists, NewPolicyInput, Policy } from '../../proxy/policy/api.ts'
+import { type SubCommand, segment, toCount } from '../command.ts'
+import { failure } from '../errors.ts'
+import { toModels } from './provider-add.ts'
+
+export type SubjectOptions = { key?: string; sandboxes?: boolean }
+type Options = SubjectOptions & {
+  models?: string
+  denyModels?: string
+  tools?: string
+  denyTools?: string
+  serverTools?: string
+  denyServerTools?: string
+  maxOutput?: string
+  clip?: boolean
+  regions?: string
+  retention?: string
+  logging?: Policy['logging']
+}
+
+export const policySet: SubCommand<Options> = {
+  name: 'policy set',
+  summary: 'Say which model calls may be made.',
+  details:
+    'For the organisation, or with --key for one API key, or with --sandboxes for what runs in loops. It replaces what was set: what is not named is free. Where several hold, all of them must let a call pass. A sandbox may name the model of its loop alone, whatever is set.',
+  examples: [
+    ['policy set --models claude-*,gpt-5 --deny-models claude-opus-*', 'for all'],
+    ['policy set --key 01J8 --max-output 8000 --clip', 'longer answers are cut to that'],
+    ['policy set --regions eu --retention zdr --logging metadata', 'where, and what is kept'],
+  ],
+  options: (command) =>
+    withSubject(command)
+      .option('--models <names>', 'only these: names, or beginnings and a star')
+      .option('--deny-models <names>', 'none of these')
+      .option('--tools <names>', 'only these tools')
+      .option('--deny-tools <names>', 'none of these tools')
+      .option('--server-tools <types>', "only these of the vendor's own tools; '' = none")
+      .option('--deny-server-tools <types>', "none of these of the vendor's own tools")
+      .option('--max-output <tokens>', 'tokens of one answer at most')
+      .option('--clip', 'lower what asks for more, and do not refuse it')
+      .option('--regions <names>', 'only providers in one of these')
+      .option('--retention <labels>', 'only providers with all of these')
+      .addOption(
+        new Option('--logging <kind>', 'what is kept of what was said').choices([
+          'off',
+          'metadata',
+          'full',
+        ]),
+      ),
+  async run({ connect, out }, _args, options) {
+    const subject = toSubject(options)
+    const json = toPolicy(options)
+    const client = await connect()
+    const path = `/api/policies/${segment(subject)}`
+    const policy = await client.json<Policy>(path, { method: 'PUT', json })
+    out.show(policy, (set) => [`Set the policy of ${toSubjectText(set.subject)}.`])
+    return 0
+  },
+}
+
+export const withSubject: NonNullable<SubCommand['options']> = (command) =>
+  command.option('--key <id>', 'of this API key').option('--sandboxes', 'of what runs in loops')
+
+export function toSubject({ key, sandboxes }: SubjectOptions): string {
+  if (key !== undefined && sandboxes) {
+    throw failure('cli/usage', 'Name --key or --sandboxes, not both.')
+  }
+  return key === undefined ? (sandboxes ? 'sandboxes' : 'org') : `key:${key}`
+}
+
+export const toSubjectText = (subject: string) =>
+  ({ org: 'the organisation', sandboxes: 'its sandboxes' })[subject] ??
+  `the key ${subject.slice('key:'.length)}`
+
+const toLists = (allow: string | undefined, deny: string | undefined): Lists => ({
+  allow: allow === undefined ? null : toModels(allow),
+  deny: toModels(deny ?? ''),
+})
+
+function toPolicy(options: Options): NewPolicyInput {
+  const { maxOutput, clip, regions, retention, logging } = options
+  return {
+    models: toLists(options.models, options.denyModels),
+    tools: toLists(options.tools, options.denyTools),
+    serverTools: toLists(options.serverTools, options.denyServerTools),
+    ...(maxOutput !== undefined && { outputTokensMax: toCount('--max-output', maxOutput) }),
+    ...(clip && { outputOver: 'clip' as const }),
+    ...(regions !== undefined && { regions: toModels(regions) }),
+    ...(retention !== undefined && { retention: toModels(retention) }),
+    ...(logging && { logging }),
+  }
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { faultTable, refusalTable } from './errors.ts'
+
+describe('errors', () => {
+  test('every code has its status, and a change of one shows here', () => {
+    const statuses = Object.fromEntries(
+      Object.entries({ ...refusalTable, ...faultTable }).map(([code, { status }]) => [
+        code,
+        status,
+      ]),
+    )
+    assert.deepEqual(statuses, {
+      'body/encoded': 415,
+      'body/invalid': 400,
+      'body/too-large': 413,
+      'budget/requests': 402,
+      'budget/tokens': 402,
+      'budget/unknown': 503,
+      'budget/usd': 402,
+      'budget/wait': 429,
+      'capacity/full': 503,
+      'credential/absent': 401,
+      'credential/query': 400,
+      'credential/refused': 401,
+      'credential/two': 400,
+      'headers/refused': 400,
+      internal: 500,
+      'keys/unknown': 503,
+      'ledger/full': 503,
+      'model/absent': 404,
+      'model/refused': 403,
+      'price/none': 402,
+      'provider/none': 403,
+      'query/refused': 400,
+      'rate/loop': 429,
+      'route/absent': 404,
+      'upgrade/refused': 426,
+      'upstream/address': 502,
+      'upstream/failed': 502,
+      'upstream/timeout': 504,
+      'version/refused': 505,
+      'capacity/provider': 503,
+      'policy/model': 403,
+      'policy/output': 403,
+      'policy/region': 403,
+      'policy/retention': 403,
+      'policy/tool': 403,
+      'response/absent': 404,
+      'responses/unknown': 503,
+      'tags/invalid': 400,
+      'upstream/credentials': 502,
+      'budget/absent': 404,
+      'budget/exists': 409,
+      'budget/full': 409,
+      'budget/invalid': 400,
+      'provider/absent': 404,
+      'provider/address': 400,
+      'provider/exists': 409,
+      'provider/invalid': 400,
+      'usage/invalid': 400,
+      'ledger/behind': 503,
+      'route/none': 404,
+      'route/exists': 409,
+      'route/invalid': 400,
+      'policy/absent': 404,
+      'policy/invalid': 400,
+      'explain/invalid': 400,
+      'explain/key-absent': 404,
+    })
+  })
+})

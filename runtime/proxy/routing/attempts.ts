@@ -1,0 +1,25 @@
+// A plan as the relay wants it.
+import type { Attempts, Target } from '../relay.ts'
+import type { Choice } from './candidates.ts'
+import type { Plan } from './plan.ts'
+
+export type { Failure } from '../relay.ts'
+
+const firstError = 400
+
+/** @param build Makes what is sent to a target: its path, headers and body. */
+export const toAttempts = (
+  plan: Plan,
+  build: (choice: Choice) => Omit<Target, 'provider'>,
+): Attempts => ({
+  next(failure) {
+    const choice = plan.next(failure)
+    if (!choice) return null
+    return { ...build(choice), provider: choice.provider, afterMs: failure ? plan.waitMs : 0 }
+  },
+  // Also where none may follow: what a vendor's error says is noted of its credential.
+  mayFollow: (status) => status >= firstError && plan.isNoted,
+  ended({ outcome, status }) {
+    if (outcome !== 'refused' && status !== null) plan.answered(status)
+  },
+})
