@@ -27,13 +27,14 @@ export function planBound(asked: Asked, prices: Prices): CallBound {
   const limits = places.map(({ provider, model }) => prices.limits(provider.kind, model))
   const context = Math.max(...limits.map((limit) => limit?.contextTokensMax ?? unknownTokens))
   const longest = Math.max(...limits.map((limit) => limit?.outputTokensMax ?? unknownTokens))
-  const inputTokens = scan.isInputBounded ? Math.min(scan.bytes + promptTokens, context) : context
+  const prompt = scan.isInputBounded ? Math.min(scan.bytes + promptTokens, context) : context
+  const inputTokens = toWhole(prompt * toRounds(scan.serverTools))
   const outputTokens =
     operation === 'embed' ? 0 : lowest(scan.outputMax?.tokens, asked.outputTokensMax, longest)
   const tools = toUses(scan.serverTools)
-  const { serviceTier } = scan
+  const serviceTier = scan.speed === 'fast' ? scan.speed : scan.serviceTier
   const boundOf = (each: number): Bound => {
-    const output = each * scan.choices
+    const output = toWhole(each * scan.choices)
     const nanoUsd = dearest(places, (kind, model) =>
       prices.boundNanoUsd(kind, model, {
         inputTokens,
@@ -42,10 +43,16 @@ export function planBound(asked: Asked, prices: Prices): CallBound {
         serviceTier,
       }),
     )
-    return { nanoUsd, tokens: inputTokens + output }
+    return { nanoUsd, tokens: toWhole(inputTokens + output) }
   }
   return { wanted: { inputTokens, outputTokens }, boundOf }
 }
+
+const toWhole = (tokens: number) => Math.min(tokens, Number.MAX_SAFE_INTEGER)
+
+/** Each use of a tool of the vendor's is another turn of the model, which takes in all that came before. */
+const toRounds = (offered: Scan['serverTools']) =>
+  offered.reduce((rounds, { usesMax }) => rounds + (usesMax ?? Number.MAX_SAFE_INTEGER), 1)
 
 const lowest = (one: number | undefined, other: number | null, most: number) =>
   Math.min(one ?? most, other ?? most, most)

@@ -1,7 +1,7 @@
 // One model call from its booking to its settlement: watches the relay, reads the answer beside it, and books the end.
 import type { Logger } from '#kernel/log.ts'
 import type { CallUsage } from './api.ts'
-import type { Reservation } from './budgets/reservation.ts'
+import type { Reservation, Spent } from './budgets/reservation.ts'
 import type { Caller } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
 import type { RawHeaders, Reply } from './exchange.ts'
@@ -149,10 +149,7 @@ export class ModelCall implements Watcher {
     const { usage } = known
     const cost = prices.cost(provider.kind, model, { ...usage, serviceTier: answer.serviceTier })
     const costNanoUsd = cost?.nanoUsd ?? null
-    const spent = {
-      nanoUsd: costNanoUsd ?? 0,
-      tokens: usage.inputTokens + usage.outputTokens,
-    }
+    const spent = this.#toSpent(answer, costNanoUsd ?? 0, usage)
     const ending: Ending = {
       state: known.state,
       usage,
@@ -177,6 +174,17 @@ export class ModelCall implements Watcher {
     this.#tell({ ...known, costNanoUsd, stopReason: answer.stopReason })
     plan.close()
     onSettled()
+  }
+
+  /**
+   * What budgets are charged. A call that was sent and never answered may have been done in full, as a job in the background
+   * will be: they are charged with all that they hold.
+   */
+  #toSpent({ isPending }: Answer, nanoUsd: number, usage: CallUsage): Spent {
+    const { held } = this.#options.reservation
+    const tokens = usage.inputTokens + usage.outputTokens
+    if (this.#outcome !== 'unanswered' && !isPending) return { nanoUsd, tokens }
+    return { nanoUsd: Math.max(nanoUsd, held.nanoUsd), tokens: Math.max(tokens, held.tokens) }
   }
 
   /** So that what goes on from it finds it again, and nobody else does. */

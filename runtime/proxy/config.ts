@@ -66,14 +66,6 @@ export const ProxyConfig = z.strictObject({
   connectMs: Duration,
   firstByteMs: Duration,
   idleMs: Duration,
-  outgoing: z.strictObject({
-    proxyUrl: z.url({ protocol: /^http$/ }).nullable(),
-    proxyCredentialFile: z.string().min(1).nullable(),
-    exceptHosts: z.array(z.string().min(1)).max(100),
-    authorities: z
-      .array(z.strictObject({ host: z.string().min(1), caFile: z.string().min(1) }))
-      .max(100),
-  }),
   keysPollMs: Duration,
   keysStaleMsMax: Duration,
   providersPollMs: Duration,

@@ -47,6 +47,7 @@ describe('errors', () => {
       'policy/retention': 403,
       'policy/tool': 403,
       'response/absent': 404,
+      'conversation/absent': 404,
       'responses/unknown': 503,
       'tags/invalid': 400,
       'upstream/credentials': 502,

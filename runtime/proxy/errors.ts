@@ -69,6 +69,7 @@ export type RefusalCode =
   | 'query/refused'
   | 'rate/loop'
   | 'response/absent'
+  | 'conversation/absent'
   | 'route/absent'
   | 'upgrade/refused'
   | 'upstream/address'
@@ -266,6 +267,11 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
     status: 404,
     type: 'invalid_request_error',
     text: 'No response of this id is known here.',
+  },
+  'conversation/absent': {
+    status: 404,
+    type: 'invalid_request_error',
+    text: 'Conversations that a vendor keeps are not to be had here: whose one is can not be told.',
   },
   'responses/unknown': {
     status: 503,

@@ -1,7 +1,7 @@
 // Providers in memory: opened credentials and connections, refreshed from the table. The table holds sealed ones only.
 import { readFileSync, statSync } from 'node:fs'
 import type { DatabasePool } from 'slonik'
-import { assertHost } from '#kernel/address.ts'
+import { assertHost, createLookup } from '#kernel/address.ts'
 import type { Logger } from '#kernel/log.ts'
 import { Secret } from '#kernel/secret.ts'
 import type { Vault } from '#kernel/vault.ts'
@@ -10,7 +10,7 @@ import type { GatewayConfig } from './config.ts'
 import { vaultedHeaders } from './headers.ts'
 import { noSettings, type ProviderSettings } from './provider-settings.ts'
 import { listProviders, type ProviderRow } from './sql/providers.ts'
-import { openRoute, withOwn } from './upstream/route.ts'
+import type { OutgoingProxy } from './upstream/connect.ts'
 import { createUpstream, type Upstream } from './upstream/upstream.ts'
 
 export const rehearsalPrefix = 'rehearsal/'
@@ -151,7 +151,7 @@ function openRehearsal(
     prefix: url.pathname.replace(/\/+$/, ''),
     vaulted: vaultedHeaders('rehearsal', key.reveal()),
     key,
-    upstream: openUpstream(url, true, config, null),
+    upstream: openUpstream(url, true, config, { proxy_url: null, ca: null }),
     ...noSettings,
     expiresAt: null,
   }
@@ -161,18 +161,29 @@ function openUpstream(
   url: URL,
   allowPrivate: boolean,
   config: GatewayConfig,
-  own: Pick<ProviderRow, 'proxy_url' | 'ca'> | null,
+  { proxy_url: proxyUrl, ca }: Pick<ProviderRow, 'proxy_url' | 'ca'>,
 ): Upstream {
   assertHost(url, allowPrivate)
+  const isTls = url.protocol === 'https:'
   const { connectMs, firstByteMs, idleMs } = config
-  // A process of this machine is never reached from outside.
-  const outgoing = own && config.outgoing
-  const route = openRoute(url, { allowPrivate, connectMs, outgoing })
-  return createUpstream({
-    route: own ? withOwn(route, own, allowPrivate) : route,
-    firstByteMs,
-    idleMs,
-  })
+  const route = {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || (isTls ? 443 : 80),
+    isTls,
+    ca,
+    lookup: createLookup(allowPrivate),
+    proxy: proxyUrl === null ? null : toOutgoingProxy(new URL(proxyUrl), allowPrivate),
+    connectMs,
+  }
+  return createUpstream({ route, firstByteMs, idleMs })
+}
+
+/** **Security.** Where an owner's proxy is, is checked as where a provider is. It resolves the providers' names itself. */
+function toOutgoingProxy(url: URL, allowPrivate: boolean): OutgoingProxy {
+  assertHost(url, allowPrivate)
+  const { hostname, port } = url
+  const host = hostname.replace(/^\[|\]$/g, '')
+  return { host, port: Number(port) || 80, authorization: null, lookup: createLookup(allowPrivate) }
 }
 
 /** The vault's master key: 32 bytes in a file that its owner alone may read. */

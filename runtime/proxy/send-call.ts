@@ -94,6 +94,7 @@ async function place({ router, stored }: IntakeDeps, known: Known, read: Read) {
   const { asked, held, scanned, said } = read
   const { caller, model, wire } = known
   const { previousResponse: from, promptCacheKey } = scanned
+  if (scanned.conversation !== null) throw new Refusal('conversation/absent')
   const storedAt = from === null ? null : await stored.find(from, caller.org)
   const asker = { loop: caller.sandbox?.loop ?? null, promptCacheKey, endUser: said.endUser }
   const affinity = readAffinity(asked.exchange.headers, asker)

@@ -7,6 +7,8 @@ export type Spent = { nanoUsd: number; tokens: number }
 export type Reservation = {
   /** Clip the answer to so many tokens; null = as asked. */
   readonly outputTokensMax: number | null
+  /** What it may come to, and holds until its end. */
+  readonly held: Spent
   /** Charges what the call came to. More than was held is charged as well. Only the first end counts. */
   settle(spent: Spent): void
   /** The call was never sent: it counts nowhere. */
@@ -28,6 +30,7 @@ export type Keeper = {
 
 export const nothingHeld: Reservation = {
   outputTokensMax: null,
+  held: { nanoUsd: 0, tokens: 0 },
   settle: () => {},
   release: () => {},
   toLine: () => null,
@@ -48,6 +51,10 @@ export class HeldReservation implements Reservation {
   readonly #made: Made
   readonly #keeper: Keeper
   #isOver = false
+
+  get held(): Spent {
+    return this.#made.amounts
+  }
 
   /** Takes the amounts from all: to be called when they fit. */
   constructor(made: Made, keeper: Keeper) {

@@ -1,6 +1,12 @@
 // A socket to an upstream: plain or TLS, directly or through an outgoing HTTP proxy. It is handed over when a request may be
 // written to it, and not before.
-import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net'
+import {
+  connect as connectTcp,
+  isIP,
+  type LookupFunction,
+  type OnReadOpts,
+  type Socket,
+} from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { AddressError } from '#kernel/address.ts'
 import { UpstreamError } from './error.ts'
@@ -11,8 +17,8 @@ export type OutgoingProxy = {
   port: number
   /** The whole header, where it wants one. */
   authorization: string | null
-  /** Checks what the name resolves to; none = it is the operator's own. */
-  lookup?: LookupFunction
+  /** Checks what the name resolves to. */
+  lookup: LookupFunction
 }
 export type Route = {
   host: string
@@ -26,16 +32,31 @@ export type Route = {
   /** The last TLS session, to be resumed. */
   session?: Buffer
 }
-type Done = (error: Error | null, socket: Socket | null) => void
+/** Where what is read goes: not through the socket's stream, which allocates 64 KiB for each read however small. */
+export type Inlet = { take: ((data: Buffer) => void) | null }
+type Done = (error: Error | null, socket: Socket | null, inlet: Inlet) => void
+
+const readBytesMax = 64 * 1024
+const shared = Buffer.allocUnsafeSlow(readBytesMax) // Each read is copied out of it before the next one.
 
 /** Calls `done` once, unless it is cancelled before. Returns the cancelling. */
 export function openSocket(route: Route, done: Done): () => void {
   const opened: Socket[] = []
+  const inlet: Inlet = { take: null }
+  const onread = {
+    buffer: shared,
+    callback: (bytes: number) => {
+      const data = Buffer.allocUnsafe(bytes)
+      shared.copy(data, 0, 0, bytes)
+      inlet.take?.(data)
+      return true
+    },
+  }
   const finish = (error: Error | null, socket: Socket | null) => {
     clearTimeout(late)
     if (error) for (const one of opened) one.destroy()
     for (const one of opened) one.off('error', fail).off('close', close)
-    done(error, socket)
+    done(error, socket, inlet)
     for (const one of opened) if (error) one.on('error', () => {}) // It was told.
   }
   const fail = (error: Error) => finish(toFailure(error), null)
@@ -49,17 +70,20 @@ export function openSocket(route: Route, done: Done): () => void {
     () => finish(new UpstreamError('connect-timeout', 'connecting takes too long'), null),
     route.connectMs,
   )
+  const tunnels = route.isTls && route.proxy !== null
   const secure = (below: Socket | null) => {
-    const socket = watch(startTls(route, below))
+    const socket = watch(startTls(route, below, onread))
     socket.once('secureConnect', () => finish(null, socket))
   }
   if (route.isTls && !route.proxy) secure(null)
   else {
     const { host, port } = route.proxy ?? route
-    const lookup = route.proxy ? route.proxy.lookup : route.lookup
-    const socket = watch(connectTcp({ host, port, noDelay: true, ...(lookup && { lookup }) }))
+    const { lookup } = route.proxy ?? route
+    const socket = watch(
+      connectTcp({ host, port, noDelay: true, lookup, ...(!tunnels && { onread }) }),
+    )
     socket.once('connect', () => {
-      if (route.proxy && route.isTls) askTunnel(socket, route, () => secure(socket), fail)
+      if (tunnels) askTunnel(socket, route, () => secure(socket), fail)
       else finish(null, socket)
     })
   }
@@ -79,10 +103,10 @@ const toFailure = (error: Error): Error =>
     ? error
     : new UpstreamError('connect-failed', error.message, { cause: error })
 
-function startTls(route: Route, below: Socket | null): TLSSocket {
+function startTls(route: Route, below: Socket | null, onread: OnReadOpts): TLSSocket {
   const { host, port, lookup, ca, session } = route
   const socket = connectTls({
-    ...(below ? { socket: below } : { host, port, lookup }),
+    ...(below ? { socket: below } : { host, port, lookup, onread }),
     host,
     servername: isIP(host) === 0 ? host : '', // Addresses have no place there (RFC 6066 section 3).
     ALPNProtocols: ['http/1.1'],

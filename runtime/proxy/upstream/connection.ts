@@ -6,6 +6,7 @@
 // | idle  | request and answer both ended, with no byte over         | the next call, its time is up, or any byte comes   |
 // | gone  | any other end                                            | never                                              |
 import type { Socket } from 'node:net'
+import type { Inlet } from './connect.ts'
 import { UpstreamError } from './error.ts'
 import { type ResponseEvents, type ResponseHead, ResponseReader } from './response.ts'
 import type { UpstreamCall, UpstreamHandler, UpstreamRequest } from './upstream.ts'
@@ -32,10 +33,11 @@ export class Connection implements ResponseEvents {
   #isPaused = false
   #error: Error | null = null
 
-  constructor(socket: Socket, keeper: Keeper) {
+  constructor(socket: Socket, inlet: Inlet, keeper: Keeper) {
     this.#socket = socket
     this.#keeper = keeper
-    socket.on('data', (data: Buffer) => this.#take(data))
+    inlet.take = (data) => this.#take(data)
+    socket.on('data', inlet.take) // Of one inside a tunnel, which has no inlet.
     socket.on('end', () => this.#ended())
     socket.on('error', (error) => {
       this.#error = error

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import { createLookup } from '#kernel/address.ts'
 import { until } from '../testing/stage.ts'
+import { certificate, privateKey } from './testing/certificate.ts'
 import { createUpstream, type Upstream } from './upstream.ts'
 
 const body = Buffer.from('{}')
@@ -227,6 +229,53 @@ describe('an upstream', () => {
     const tunnel = { host: 'vendor.test', isTls: true, proxy: { ...proxy, port: refusing.port } }
     assert.equal((await ask(open(443, tunnel)).done).end, 'nothing: connect-failed')
     assert.match(refusing.state.seen, /^CONNECT vendor\.test:443 HTTP\/1\.1\r\n/)
+  })
+
+  test('over TLS it trusts the authority it was given, for its name alone, and keeps its connection', async () => {
+    let connections = 0
+    const server = createTlsServer({ cert: certificate, key: privateKey }, (socket) => {
+      connections += 1
+      socket.on('error', () => {}) // It is told by 'close'.
+      socket.on('data', () => socket.write(whole))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    ends.push(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const lookup = createLookup(true, async () => [{ address: '127.0.0.1', family: 4 }])
+    const tls = { isTls: true, host: 'vendor.test', lookup, ca: certificate }
+    const trusting = open(port, tls)
+    for (let i = 0; i < 3; i += 1) assert.equal((await ask(trusting).done).text, 'ok')
+    assert.equal(connections, 1)
+    for (const wrong of [{ ca: null }, { host: 'other.test' }]) {
+      assert.equal(
+        (await ask(open(port, { ...tls, ...wrong })).done).end,
+        'nothing: connect-failed',
+      )
+    }
+    // Through a tunnel it is the same.
+    const proxyServer = createServer((client) => {
+      client.on('error', () => {}) // It is told by 'close'.
+      client.once('data', (head) => {
+        assert.match(String(head), /^CONNECT vendor\.test:\d+ HTTP\/1\.1\r\n/)
+        const onward = connect(port, '127.0.0.1', () => {
+          client.write('HTTP/1.1 200 Connection Established\r\n\r\n')
+          client.pipe(onward).pipe(client)
+        })
+        onward.on('error', () => client.destroy())
+      })
+    })
+    proxyServer.listen(0, '127.0.0.1')
+    await once(proxyServer, 'listening')
+    ends.push(() => proxyServer.close())
+    const proxy = {
+      host: '127.0.0.1',
+      port: (proxyServer.address() as AddressInfo).port,
+      authorization: null,
+    }
+    const tunnelled = open(port, { ...tls, proxy })
+    for (let i = 0; i < 2; i += 1) assert.equal((await ask(tunnelled).done).text, 'ok')
+    assert.equal(tunnelled.counts().open, 1)
   })
 
   test('500 aborted and finished calls leave no connection', async () => {

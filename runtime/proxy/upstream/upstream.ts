@@ -98,13 +98,13 @@ export function createUpstream({ route, firstByteMs, idleMs }: UpstreamOptions):
   }
   const open = (call: Call) => {
     opening.add(call)
-    const cancel = openSocket(route, (error, socket) => {
+    const cancel = openSocket(route, (error, socket, inlet) => {
       call.cancel = null
       opening.delete(call)
       if (error) call.fail(error)
       else {
         clock ??= setInterval(step, stepMs).unref()
-        const connection = new Connection(socket!, keeper)
+        const connection = new Connection(socket!, inlet, keeper)
         all.add(connection)
         connection.start(call)
         socket!.resume()
