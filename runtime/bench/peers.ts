@@ -75,7 +75,7 @@ http {
 
 /** A program of this folder: it takes the upstream, and prints where it listens. */
 export async function startFloor(
-  name: 'floor-http' | 'floor-undici' | 'mock-upstream',
+  name: 'floor-http' | 'floor-undici' | 'floor-lane' | 'mock-upstream',
   upstream: string,
   owned: AsyncDisposableStack,
   core: number,

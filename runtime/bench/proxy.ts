@@ -86,6 +86,7 @@ async function startPeers(upstream: string, owned: AsyncDisposableStack, say: Be
     await startNginx(...place),
     await startFloor('floor-http', ...place),
     await startFloor('floor-undici', ...place),
+    await startFloor('floor-lane', ...place),
     await startPortkey(...place),
     await startTreadle(...place),
   ]

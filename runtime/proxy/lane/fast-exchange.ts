@@ -143,8 +143,11 @@ export class FastExchange implements Exchange, Reply {
     if (head === null) return socket.write(bytes)
     this.#head = null
     if (bytes.length > copiedBytesMax) {
+      socket.cork()
       socket.write(head, 'latin1')
-      return socket.write(bytes)
+      const isTaken = socket.write(bytes)
+      socket.uncork()
+      return isTaken
     }
     const both = Buffer.allocUnsafe(head.length + bytes.length)
     both.write(head, 0, 'latin1')
