@@ -37,7 +37,7 @@ const explained = {
     { provider: 'a', model: 'm', isIn: true, reason: 'a target', health, isPriced: true },
     { provider: 'b', model: 'm', isIn: false, reason: 'gone', health: null, isPriced: null },
   ],
-  ...{ order: ['a'], refusal: null, budgets: [] },
+  ...{ order: ['a'], refusal: null, budgets: [{ name: 'daily' }] },
 }
 
 describe('routes and policies on the command line', () => {
@@ -129,6 +129,7 @@ describe('routes and policies on the command line', () => {
     const { code, stdout } = await call('proxy', 'explain', '--model', 'm', '--key', 'k1')
     assert.equal(code, 0)
     assert.match(stdout, /✓ m goes to a\n/)
+    assert.match(stdout, /budgets +daily/)
     assert.match(stdout, /a +m +yes +good +1\/4 +known +a target/)
     assert.deepEqual(sent().body, { model: 'm', key: 'k1' })
   })

@@ -1,6 +1,7 @@
 // Who makes a model call: a person's or program's API key or a role's token on the public port, or a sandbox on its own line.
 import { decodeJwt } from 'jose'
 import type { SandboxClaims, Verifier } from '#kernel/tokens.ts'
+import type { Spender } from './budgets/match.ts'
 import type { RawHeaders } from './exchange.ts'
 import { findHeader } from './headers.ts'
 import { type Keys, keyPrefix } from './keys.ts'
@@ -75,3 +76,14 @@ function assertLine(caller: Caller, line: string): Caller {
   if (caller.sandbox?.sub !== line) throw new Refusal('credential/refused')
   return caller
 }
+
+/** Whose budgets its calls of a model count in. */
+export const toSpender = ({ org, user, key, sandbox }: Caller, model: string): Spender => ({
+  org,
+  team: null,
+  user,
+  key,
+  loop: sandbox?.loop ?? null,
+  sandbox: sandbox?.sub ?? null,
+  model,
+})

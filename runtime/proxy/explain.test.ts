@@ -94,6 +94,20 @@ describe('routes as people keep them', () => {
       return { status: response.status, body: (await response.json()) as Explained }
     }
 
+    test('the budgets that count for it are named, and no others', async () => {
+      const budget = { level: 'org', unit: 'tokens', amount: 1_000_000, window: 'day', zone: 'UTC' }
+      const add = (more: object) => stage.admin('POST', '/api/budgets', { ...budget, ...more })
+      assert.equal((await add({ name: 'ours' })).status, 201)
+      assert.equal((await add({ name: 'of-another', level: 'key', subject: 'key-9' })).status, 201)
+      const { body } = await explain({ model: 'm-1', key: 'key-1' })
+      assert.deepEqual(
+        body.budgets.map(({ name }) => name),
+        ['ours'],
+      )
+      await stage.admin('DELETE', '/api/budgets/ours')
+      await stage.admin('DELETE', '/api/budgets/of-another')
+    })
+
     test('the route, its targets and their order are told, and nobody is called', async () => {
       await fork.addRoute({
         ...retry('overloaded'),

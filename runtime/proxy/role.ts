@@ -29,7 +29,8 @@ export async function startProxy(config: ProxyConfig, deps: Deps): Promise<Proxy
   const books = { flush: async () => void (await Promise.all(all.map((one) => one.flush()))) }
   const refresh = async () => void (await Promise.all(all.map((one) => one.refresh())))
   const providers = { ...gateway.providers, refresh }
-  const budgets = { heldHere: gateway.budgets.heldHere, refresh }
+  const { heldHere, explain } = gateway.budgets
+  const budgets = { heldHere, explain, refresh }
   const rules = { ...gateway.rules, refresh }
   const observe = createObserveAll(gateway.observer, workers)
   const kept = { providers, budgets, rules, books, observe }

@@ -8,9 +8,11 @@ import type { Logger } from '#kernel/log.ts'
 import { parse, parseStored } from '#kernel/parse.ts'
 import type { Verifier } from '#kernel/tokens.ts'
 import type { Vault } from '#kernel/vault.ts'
+import type { Budgets } from './budgets/budgets.ts'
 import type { KeepDeps } from './budgets/keep-budgets.ts'
 import { budgetRoutes } from './budgets/routes.ts'
 import { CallsQuestion, readCalls } from './call-list.ts'
+import { type Caller, toSpender } from './caller.ts'
 import { fault } from './errors.ts'
 import type { Keys } from './keys.ts'
 import type { Books, Ledger } from './ledger.ts'
@@ -36,7 +38,7 @@ type Deps = {
   sandboxes: Sandboxes
   /** This process's own, where all that comes over lines is booked. */
   ledger: Ledger
-  budgets: KeepDeps['budgets']
+  budgets: KeepDeps['budgets'] & Pick<Budgets, 'explain'>
   rules: Rules
   router: CallRouter
   keys: Keys
@@ -63,7 +65,7 @@ export function proxyRoutes(deps: Deps): Router {
     .use(providerRoutes(deps))
     .use(observeRoutes(deps))
     .use(priceRoutes(deps))
-    .use(routeRoutes({ ...deps, findKey: deps.keys.find, isPriced: deps.prices.isPriced }))
+    .use(routeRoutes({ ...deps, ...toExplain(deps) }))
     .use(policyRoutes(deps))
     .use(budgetRoutes({ ...deps, flush: deps.books.flush }))
     .get('/api/usage', async (request, response) => {
@@ -98,3 +100,14 @@ export function proxyRoutes(deps: Deps): Router {
       response.json(await readLoopUsage(request.params.id, deps))
     })
 }
+
+const toExplain = ({ keys, prices, budgets }: Deps) => ({
+  findKey: keys.find,
+  isPriced: prices.isPriced,
+  explainBudgets: (caller: Caller, model: string) =>
+    budgets
+      .explain(toSpender(caller, model))
+      .map(({ name, unit, amount, window, enforce, clip }) => ({
+        ...{ name, unit, amount, window, enforce, clip },
+      })),
+})

@@ -4,7 +4,7 @@ import { ClientLeft } from './body.ts'
 import { planBound } from './bound.ts'
 import type { Reservation } from './budgets/reservation.ts'
 import { ModelCall } from './call.ts'
-import type { Caller } from './caller.ts'
+import { toSpender } from './caller.ts'
 import { refusalTable } from './errors.ts'
 import { findHeader } from './headers.ts'
 import type { Asked, Held, IntakeDeps } from './intake.ts'
@@ -115,16 +115,6 @@ function reserve({ budgets, prices }: IntakeDeps, { caller, model }: Known, plac
   const caps = state && caller.sandbox ? toSandboxCaps(state, caller.sandbox) : undefined
   return budgets.reserve(toSpender(caller, model), bound.boundOf, bound.wanted, caps)
 }
-
-const toSpender = ({ org, user, key, sandbox }: Caller, model: string) => ({
-  org,
-  team: null,
-  user,
-  key,
-  loop: sandbox?.loop ?? null,
-  sandbox: sandbox?.sub ?? null,
-  model,
-})
 
 /** A policy's bound and a budget's: the lower one, where it is lower than what the client asks for. */
 function toChanges(

@@ -27,6 +27,8 @@ export type Budgets = AsyncDisposable & {
   ): Reservation | Promise<Reservation>
   /** What is counted for a caller: whether a price is needed, and whether an answer may be clipped. */
   limits(spender: Spender): { usd: boolean; canClip: boolean }
+  /** The budgets that count for a caller's calls of a model. */
+  explain(spender: Spender): readonly Budget[]
   /** What calls in flight hold here of a budget in the window of the moment. */
   heldHere(budget: number): number
   /** Takes over what people changed. When it resolves, no call begins with what was before. */
@@ -197,6 +199,7 @@ function toBudgets(engine: Engine, refresh: () => Promise<void>, owned: AsyncDis
         canClip: blocking.some(({ budget }) => budget.clip === 'allow'),
       }
     },
+    explain: (spender) => matcher.find(spender).budgets.map(({ budget }) => budget),
     heldHere(id) {
       const accounts = matcher.get(id)?.accounts.values() ?? []
       return [...accounts].reduce((sum, { held }) => sum + held, 0)

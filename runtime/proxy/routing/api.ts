@@ -1,6 +1,6 @@
 // What the wire carries of routes. Others import these as types.
 import { z } from 'zod'
-import { type Wire, wires } from '../api.ts'
+import { type Budget, type Wire, wires } from '../api.ts'
 
 /** What went wrong with a try, as far as it decides what comes next (failure-class.ts). */
 export const failureClasses = [
@@ -152,6 +152,10 @@ export type Explained = {
   order: string[]
   /** What the caller would be told instead. */
   refusal: { code: string; status: number; message: string } | null
-  /** One line a budget that counts here. */
-  budgets: readonly object[]
+  /** Those in which such a call counts. */
+  budgets: readonly ExplainedBudget[]
 }
+export type ExplainedBudget = Pick<
+  Budget,
+  'name' | 'unit' | 'amount' | 'window' | 'enforce' | 'clip'
+>

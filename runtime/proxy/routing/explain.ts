@@ -6,7 +6,7 @@ import { fault } from '../errors.ts'
 import { explainPolicies, toVerdict } from '../policy/verdict.ts'
 import type { LiveProvider } from '../providers.ts'
 import { Refusal, toStatus } from '../refusal.ts'
-import type { Candidate, Explained, ExplainQuestion } from './api.ts'
+import type { Candidate, Explained, ExplainedBudget, ExplainQuestion } from './api.ts'
 import {
   type Looked,
   lookAtAll,
@@ -25,8 +25,7 @@ export type ExplainDeps = {
   /** A key that is good, by its id. */
   findKey(id: string, org: string): { user: string } | undefined
   isPriced(kind: LiveProvider['kind'], model: string): boolean
-  /** One line a budget that counts for the call: what is left of it, and what the call would reserve. */
-  explainBudgets?: (caller: Caller, model: string) => readonly object[]
+  explainBudgets(caller: Caller, model: string): readonly ExplainedBudget[]
 }
 
 export function explain(
@@ -60,7 +59,7 @@ export function explain(
     candidates: looked.map((one) => toCandidate(one, route !== undefined, deps)),
     order: decided.order,
     refusal: decided.refusal,
-    budgets: deps.explainBudgets?.(caller, model) ?? [],
+    budgets: deps.explainBudgets(caller, model),
   }
 }
 
