@@ -18,6 +18,7 @@ const roleOfNoun = new Map<string, RoleName>([
   ['budgets', 'proxy'],
   ['routes', 'proxy'],
   ['policies', 'proxy'],
+  ['prices', 'proxy'],
   ['explain', 'proxy'],
   ['usage', 'proxy'],
   ['calls', 'proxy'],

@@ -254,6 +254,7 @@ describe('the front door', () => {
       '/api/usage': 'proxy',
       '/api/budgets/daily/use': 'proxy',
       '/api/routes/main': 'proxy',
+      '/api/prices/check': 'proxy',
       '/api/policies/key:k-1': 'proxy',
       '/api/explain': 'proxy',
       '/api/calls?loop=l-1': 'proxy',
