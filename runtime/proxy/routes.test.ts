@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import type { ProviderHealth } from './routing/api.ts'
+import { type ProviderHealth, retryClasses } from './routing/api.ts'
 import {
-  allClasses,
   errorOf,
   type Fork,
   fine,
@@ -39,7 +38,7 @@ describe('a route', () => {
     ['overloaded', json(529, { error: { type: 'overloaded_error' } })],
     ['failed', json(500, 'oops')],
     ['unanswered', (response) => response.socket!.destroy()],
-  ] as [(typeof allClasses)[number], Script][]) {
+  ] as [(typeof retryClasses)[number], Script][]) {
     test(`a call goes on to the next target after this failure: ${what}`, async () => {
       await fork.addRoute(retry(what))
       script(stage.upstream, failing)
@@ -53,7 +52,7 @@ describe('a route', () => {
     })
 
     test(`without its name in the route the failure is the client's: ${what}`, async () => {
-      await fork.addRoute(retry(...allClasses.filter((one) => one !== what)))
+      await fork.addRoute(retry(...retryClasses.filter((one) => one !== what)))
       script(stage.upstream, failing)
       assert.notEqual((await fork.call()).status, 200)
       assert.deepEqual(fork.seen(), [1, 0])
@@ -71,7 +70,7 @@ describe('a route', () => {
   })
 
   test('when all targets fail, the last answer is the client’s, byte for byte', async () => {
-    await fork.addRoute(retry(...allClasses))
+    await fork.addRoute(retry(...retryClasses))
     script(stage.upstream, json(529, 'first'))
     const text = '{"type":"error",  "error":{"type":"rate_limit_error","message":"é"}}'
     const headers = { 'retry-after': '7', 'request-id': 'req_9', 'anthropic-ratelimit-x': '0' }
@@ -84,7 +83,7 @@ describe('a route', () => {
   })
 
   test('once a byte of an answer came, nobody else is asked', async () => {
-    await fork.addRoute(retry(...allClasses))
+    await fork.addRoute(retry(...retryClasses))
     script(stage.upstream, (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n')
       setTimeout(() => response.socket!.destroy(), 20)
@@ -96,7 +95,7 @@ describe('a route', () => {
   })
 
   test('with every key dead the client is told so by us, and no vendor is asked', async () => {
-    await fork.addRoute(retry(...allClasses))
+    await fork.addRoute(retry(...retryClasses))
     for (const upstream of [stage.upstream, second]) script(upstream, json(401, '{}'))
     assert.equal((await fork.call()).status, 401)
     const response = await fork.call()

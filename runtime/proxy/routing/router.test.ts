@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Refusal } from '../refusal.ts'
-import type { NewRouteInput } from './api.ts'
+import { type NewRouteInput, retryClasses } from './api.ts'
 import { toAttempts } from './attempts.ts'
 import { answered, asked, createWorld, provider, route, sandboxCaller } from './testing/plain.ts'
 
@@ -9,17 +9,7 @@ const error = new Error('x')
 const refusedWith = (code: string) => (thrown: unknown) =>
   thrown instanceof Refusal && thrown.code === code
 const retry = (...on: NonNullable<NewRouteInput['retry']>['on']) => ({ triesMax: 5, on })
-const everything = retry(
-  ...([
-    'dead-key',
-    'rate-limited',
-    'busy',
-    'overloaded',
-    'unsent',
-    'failed',
-    'unanswered',
-  ] as const),
-)
+const everything = retry(...retryClasses)
 const signed = Buffer.from('{"model":"m-1","messages":[{"type":"thinking","signature":"EqQB"}]}')
 
 describe('without a route', () => {

@@ -21,17 +21,6 @@ export const fine = json(200, { id: 'resp_1', status: 'completed', usage })
 
 /** A key of another organisation. */
 export const otherKey = 'trd_other-org-17aa'
-export const allClasses: readonly RetryClass[] = [
-  ...([
-    'dead-key',
-    'rate-limited',
-    'busy',
-    'overloaded',
-    'unsent',
-    'failed',
-    'unanswered',
-  ] as const),
-]
 export const retry = (...on: RetryClass[]) => ({ retry: { triesMax: 5, on } })
 
 export const script = (upstream: Upstream, run: Script) => {
