@@ -5,9 +5,13 @@ export type LoadOptions = {
   url: string
   headers: (readonly [string, string])[]
   bodyFile: string
+  /** Of the clients, one a line: they call in turn. */
+  keysFile: string
   connections: number
   seconds: number
   requestsMax: number
+  /** Then it ends: a gateway that only fails is told as such, not hammered. */
+  errorsMax: number
 }
 export type LoadResult = {
   /** Those answered with 200. */
