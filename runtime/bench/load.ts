@@ -42,18 +42,19 @@ const fail = (why: string) => {
 }
 
 /** One connection after the other until the end; resolves then. */
-async function keepAsking(): Promise<void> {
-  while (!isDone()) await askOver(connect({ port: Number(url.port), host: url.hostname }))
+async function keepAsking(client: number): Promise<void> {
+  while (!isDone()) await askOver(connect({ port: Number(url.port), host: url.hostname }), client)
 }
 
-function askOver(socket: Socket): Promise<void> {
+function askOver(socket: Socket, client: number): Promise<void> {
   let framing: Framing | undefined
   let early: Buffer = Buffer.alloc(0)
   let sentAt = 0
   let status = ''
   const ask = () => {
     if (isDone()) return void socket.end()
-    const turn = begun++ % keys.length // Each call by the next client.
+    begun += 1
+    const turn = (options.clients === 'call' ? begun : client) % keys.length
     sentAt = performance.now()
     if (requests) return void socket.write(requests[turn]!)
     socket.cork()
@@ -95,7 +96,7 @@ function askOver(socket: Socket): Promise<void> {
   return promise
 }
 
-await Promise.all(Array.from({ length: options.connections }, keepAsking))
+await Promise.all(Array.from({ length: options.connections }, (_, client) => keepAsking(client)))
 const seconds = (performance.now() - startedAt) / 1_000
 const { user, system } = process.cpuUsage()
 const result: LoadResult = {

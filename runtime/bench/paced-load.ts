@@ -78,7 +78,7 @@ async function follow(index: number): Promise<void> {
       if (stop < 0) return
       const head = early.toString('latin1', 0, stop)
       if (head.slice(9, 12) !== '200') {
-        fail(`status ${head.slice(9, 12)}`)
+        fail(`${head.slice(9, 12)} ${early.toString('latin1', stop + headEndBytes).slice(0, 160)}`)
         return void socket.destroy()
       }
       framing = new Framing(head)

@@ -29,8 +29,9 @@ export async function measureWorkers(rig: Rig): Promise<Verdict[]> {
     toTreadlePeer('1 worker', split),
     toTreadlePeer(`${workers} workers`, await split.startReplica(workers)),
   )
-  const [seconds, requestsMax] = isQuick ? [0.3, 300] : [2, 8_000]
-  const asked = { bodyFile, connections, seconds, requestsMax }
+  const [seconds, requestsMax] = isQuick ? [0.3, 300] : [2, 4_000]
+  const clients = 'connection' as const
+  const asked = { bodyFile, connections, clients, seconds, requestsMax }
   const samples = new Map<Peer, Sample[]>(peers.map((peer) => [peer, []]))
   for (const peer of peers) await askPeer(rig, peer, asked)
   for (let round = 0; round < rounds; round += 1) {
@@ -68,7 +69,14 @@ async function spendBudget({ split, place, say, folder }: Rig, peer: Peer, bodyF
   for (const end = Date.now() + budgetMsMax; Date.now() < end && use.used < budgetRequests; ) {
     const load = await runLoad(
       {
-        ...{ bodyFile, keysFile, connections, seconds: 2, requestsMax: 2 * budgetRequests },
+        ...{
+          bodyFile,
+          keysFile,
+          connections,
+          clients: 'call',
+          seconds: 2,
+          requestsMax: 2 * budgetRequests,
+        },
         url: `${peer.url}/v1/messages`,
         headers: [...clientHeaders],
         errorsMax: 2 * budgetRequests,

@@ -5,7 +5,7 @@ import type { Peer } from './peers.ts'
 import { tellWorkloads, toWorkloadVerdicts, type Verdict } from './proxy-report.ts'
 import { type Rig, rigCore } from './proxy-rig.ts'
 import { clientHeaders, plainModel, tlsModel } from './requests.ts'
-import { type LoadResult, runLoad } from './run-load.ts'
+import { type LoadOptions, type LoadResult, runLoad } from './run-load.ts'
 import {
   type Sample,
   type Samples,
@@ -27,6 +27,7 @@ export async function measureWorkloads(
     askPeer(rig, peer, {
       bodyFile: fileOf(name),
       connections: workloads[name].connections,
+      clients: workloads[name].clients,
       seconds: isQuick ? 0.3 : 2,
       requestsMax: isQuick ? 300 : workloads[name].requestsMax,
     })
@@ -43,7 +44,7 @@ export async function measureWorkloads(
   return toWorkloadVerdicts(samples, over)
 }
 
-type Ask = { bodyFile: string; connections: number; seconds: number; requestsMax: number }
+type Ask = Pick<LoadOptions, 'bodyFile' | 'connections' | 'clients' | 'seconds' | 'requestsMax'>
 
 /** Calls of Treadle are told to its books; one that failed makes them wrong. */
 export async function askPeer(rig: Rig, peer: Peer, asked: Ask): Promise<LoadResult> {

@@ -5,8 +5,10 @@ export type LoadOptions = {
   url: string
   headers: (readonly [string, string])[]
   bodyFile: string
-  /** Of the clients, one a line: they call in turn. */
+  /** Of the clients, one a line. */
   keysFile: string
+  /** Each connection is another client's, as real ones are, or each call is the next client's. */
+  clients: 'connection' | 'call'
   connections: number
   seconds: number
   requestsMax: number

@@ -105,17 +105,18 @@ export async function startSplit({ place, keys }: Options, restCore: number): Pr
       pids: () => [...readTree(pid).keys()],
     }
   }
-  return {
+  const split: Split = {
     ...toTreadle(proxy),
     async startFresh() {
       await proxy[Symbol.asyncDispose]()
       proxy = await start('proxy', 1, ownPort)
-      return toTreadle(proxy)
+      return Object.assign(split, toTreadle(proxy))
     },
     async startReplica(workers) {
       return toTreadle(owned.use(await start(`replica-${workers}`, workers, 0)))
     },
   }
+  return split
 }
 
 type Proxy = AsyncDisposable & { pid: number; url: string }

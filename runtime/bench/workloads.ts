@@ -8,24 +8,35 @@ const largeBytes = 256 * 1_024
 export const workloads = {
   '1 KB, 1 connection': {
     connections: 1,
+    clients: 'connection',
     requestsMax: 4_000,
     toBody: (model: string) => toSmallBody({ model }),
     targets: { plain: null, tls: null },
   },
   '1 KB, 32 connections': {
     connections: 32,
-    requestsMax: 8_000,
+    clients: 'connection',
+    requestsMax: 4_000,
     toBody: (model: string) => toSmallBody({ model }),
     targets: { plain: 2.5, tls: 2.5 },
   },
+  '1 KB, 32 connections, all clients in turn': {
+    connections: 32,
+    clients: 'call',
+    requestsMax: 4_000,
+    toBody: (model: string) => toSmallBody({ model }),
+    targets: { plain: null, tls: null },
+  },
   '256 KB request, 8 connections': {
     connections: 8,
+    clients: 'connection',
     requestsMax: 800, // Of what waits for threads, 256 MiB are kept.
     toBody: (model: string) => toSessionBody(largeBytes, model),
     targets: { plain: 2.5, tls: 2.5 },
   },
   'stream of 200 events, 32 connections': {
     connections: 32,
+    clients: 'connection',
     requestsMax: 4_000,
     toBody: (model: string) => toSmallBody({ model, stream: true }),
     targets: { plain: 1.3, tls: 1.5 },
