@@ -13,7 +13,7 @@ const plenty = 9_000_000_000_000_000 // Never reached: a hundredth of it is leas
 type Options = { client: Owner; place: Pick<Place, 'upstream' | 'tls'>; keys: number }
 
 /** Providers, so many API keys with a budget each, budgets of four more kinds, and a policy. Answers the keys. */
-export async function setUpFeatures({ client, place, keys: count }: Options): Promise<string[]> {
+export async function setUpFeatures({ client, place, keys: count }: Options): Promise<MadeKey[]> {
   const { upstream, tls } = place
   const mock = { kind: 'anthropic', key: 'sk-vaulted', allowPrivate: true }
   await client.post('/api/providers', {
@@ -36,7 +36,7 @@ export async function setUpFeatures({ client, place, keys: count }: Options): Pr
   await eachOf(made, ({ id, name }) =>
     client.post('/api/budgets', toBudget(name, { level: 'key', subject: id, window: 'day' })),
   )
-  return made.map(({ key }) => key)
+  return made
 }
 
 export const toBudget = (

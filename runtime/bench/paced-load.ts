@@ -18,6 +18,8 @@ export type PacedOptions = {
 export type PacedResult = {
   /** Streams that came to their end. */
   done: number
+  /** Of them or of the failed, those that were refused at first, and asked again as vendors' libraries do. */
+  refused: number
   events: number
   errors: Record<string, number>
   p50Ms: number
@@ -26,6 +28,9 @@ export type PacedResult = {
 }
 
 const nanosecondsPerMs = 1e6
+const attemptsMax = 6
+const retryMs = 1_000
+const retried = new Set(['429', '503'])
 
 const options = JSON.parse(process.argv[2]!) as PacedOptions
 const url = new URL(options.url)
@@ -34,6 +39,7 @@ const keys = readFileSync(options.keysFile, 'utf8').trim().split('\n')
 const delays: number[] = []
 const errors: Record<string, number> = {}
 let done = 0
+let refused = 0
 const fail = (why: string) => {
   errors[why] = (errors[why] ?? 0) + 1
 }
@@ -58,16 +64,27 @@ function takeTimes(data: Buffer): void {
 
 async function follow(index: number): Promise<void> {
   await sleep((index * options.spreadMs) / options.streams)
+  const request = toRequest(keys[index % keys.length]!)
+  for (let attempt = 1; ; attempt += 1) {
+    const status = await ask(request)
+    if (status === '200') return
+    if (attempt === 1) refused += 1
+    if (attempt === attemptsMax || !retried.has(status)) return fail(status)
+    await sleep(retryMs)
+  }
+}
+
+/** Answers the status, 200 once the stream is over. */
+function ask(request: Buffer): Promise<string> {
   const socket = connect({ port: Number(url.port), host: url.hostname, noDelay: true })
-  const { promise, resolve } = Promise.withResolvers<void>()
+  const { promise, resolve } = Promise.withResolvers<string>()
   let framing: Framing | undefined
   let early: Buffer = Buffer.alloc(0)
-  socket.on('connect', () => socket.write(toRequest(keys[index % keys.length]!)))
-  socket.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'error'))
+  socket.on('connect', () => socket.write(request))
+  socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'))
   socket.on('close', () => {
     if (framing?.isOver) done += 1
-    else fail('cut')
-    resolve()
+    resolve(framing?.isOver ? '200' : 'cut')
   })
   socket.on('data', (data: Buffer) => {
     takeTimes(data)
@@ -77,8 +94,9 @@ async function follow(index: number): Promise<void> {
       const stop = findHeadEnd(early)
       if (stop < 0) return
       const head = early.toString('latin1', 0, stop)
-      if (head.slice(9, 12) !== '200') {
-        fail(`${head.slice(9, 12)} ${early.toString('latin1', stop + headEndBytes).slice(0, 160)}`)
+      const status = head.slice(9, 12)
+      if (status !== '200') {
+        resolve(status)
         return void socket.destroy()
       }
       framing = new Framing(head)
@@ -92,6 +110,7 @@ async function follow(index: number): Promise<void> {
 await Promise.all(Array.from({ length: options.streams }, (_, index) => follow(index)))
 const result: PacedResult = {
   done,
+  refused,
   errors,
   events: delays.length,
   p50Ms: quantile(delays, 0.5),

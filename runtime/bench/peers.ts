@@ -145,7 +145,7 @@ export const toTreadlePeer = (name: string, treadle: Treadle): Peer => ({
   headers: [],
   treadle,
   url: treadle.proxyUrl,
-  keys: treadle.keys,
+  keys: treadle.clients.map(({ key }) => key),
   pid: treadle.pid,
   weigh: treadle.weigh,
   memoryMb: () => memoryMb(treadle.pid),

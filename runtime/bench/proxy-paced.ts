@@ -25,7 +25,7 @@ export async function measurePaced(rig: Rig): Promise<Verdict[]> {
   const size = isQuick ? quick : whole
   const bodyFile = join(rig.folder, 'paced')
   writeFileSync(bodyFile, toPacedBody('load', size.events))
-  const whole_ = await startWhole({ place, keys: split.keys.length })
+  const whole_ = await startWhole({ place, keys: split.clients.length })
   const measured: Paced[] = []
   const run = async (...found: (Peer | { missing: string })[]) => {
     for (const peer of await rig.start(...found)) {
@@ -83,6 +83,7 @@ const program = fileURLToPath(new URL('./paced-load.ts', import.meta.url))
 const head = [
   'gateway',
   'streams done',
+  'refused at first',
   'events',
   'delay p50 ms',
   'p99 ms',
@@ -96,6 +97,7 @@ const head = [
 const toRow = (one: Paced, nginx: Paced | undefined): Cell[] => [
   one.peer,
   `${one.done}`,
+  `${one.refused}`,
   `${one.events}`,
   ...[one.p50Ms, one.p99Ms, one.largestMs],
   toRatio(one.p99Ms, nginx?.p99Ms ?? Number.NaN),
@@ -108,6 +110,7 @@ function toVerdicts(one: Paced, nginx: Paced | undefined, streams: number): Verd
   const beside = one.peer
   return [
     { what: `${streams} paced streams: not done`, figure: streams - one.done, most: 0, beside },
+    { what: 'paced streams: refused at first', figure: one.refused, most: 0, beside },
     ...(nginx
       ? [
           {

@@ -34,7 +34,7 @@ export async function benchProxy(options: BenchOptions): Promise<void> {
 
 async function measurePlain(rig: Rig): Promise<Verdict[]> {
   const { place, split } = rig
-  const whole = await startWhole({ place, keys: split.keys.length })
+  const whole = await startWhole({ place, keys: split.clients.length })
   const peers = await rig.start(
     toDirect(place),
     await startNginx(place, 'plain'),

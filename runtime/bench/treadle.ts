@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { MadeKey } from '../auth/api.ts'
 import { prepareState } from '../start/state.ts'
 import { startAppliance } from '../testing/appliance.ts'
 import { type Books, openBooks } from './books.ts'
@@ -17,7 +18,7 @@ import { cpuMs, pin, readFirstLine, readTree, residentKb, startProgram } from '.
 export type Treadle = {
   proxyUrl: string
   pid: number
-  keys: readonly string[]
+  clients: readonly MadeKey[]
   owner: Owner
   books: Books
   weigh(): Weight
@@ -44,7 +45,7 @@ export async function startWhole({ place, keys }: Options): Promise<Treadle> {
   return {
     ...{ proxyUrl, pid, owner, weigh, settled },
     books: openBooks({ client: owner, settled }),
-    keys: await setUpFeatures({ client: owner, place, keys }),
+    clients: await setUpFeatures({ client: owner, place, keys }),
     residentKb: () => residentKb(pid, (of) => of === pid),
     pids: () => [pid],
   }
@@ -93,14 +94,14 @@ export async function startSplit({ place, keys }: Options, restCore: number): Pr
   const owner = createOwner(rest.url, rest.state)
   let proxy = await start('proxy', 1, ownPort)
   owned.defer(() => proxy[Symbol.asyncDispose]())
-  const madeKeys = await setUpFeatures({ client: owner, place, keys })
+  const clients = await setUpFeatures({ client: owner, place, keys })
   // All replicas ship their ledgers into one table.
   const books = openBooks({ client: owner, settled: () => toTreadle(proxy).settled() })
   const toTreadle = ({ pid, url: proxyUrl }: Proxy): Treadle => {
     const weigh = () => ({ main: cpuMs(pid), beside: cpuMs(rest.pid) })
     const settled = () => untilQuiet(weigh)
     return {
-      ...{ proxyUrl, pid, owner, weigh, settled, books, keys: madeKeys },
+      ...{ proxyUrl, pid, owner, weigh, settled, books, clients },
       residentKb: () => residentKb(pid),
       pids: () => [...readTree(pid).keys()],
     }
