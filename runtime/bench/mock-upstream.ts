@@ -23,21 +23,22 @@ const slots = 100 // Streams are spread over the pace, so that no two of a hundr
 
 const stats: UpstreamStats = { requests: 0, openPaced: 0, closed: {} }
 
-type Paced = { socket: Socket; leftEvents: number }
+type Paced = { socket: Socket; leftEvents: number; onClose: () => void }
 const wheel = Array.from({ length: slots }, () => new Set<Paced>())
 let nextSlot = 0
 let writtenSlot = 0
 
 function startPaced(socket: Socket, tag: string, events: number): void {
-  const paced = { socket, leftEvents: events }
   const slot = wheel[nextSlot++ % slots]!
+  const onClose = () => {
+    if (slot.delete(paced)) stats.openPaced -= 1
+    stats.closed[tag] = Number(process.hrtime.bigint())
+  }
+  const paced: Paced = { socket, leftEvents: events, onClose }
   slot.add(paced)
   stats.openPaced += 1
   socket.write(streamOpening)
-  socket.once('close', () => {
-    if (slot.delete(paced)) stats.openPaced -= 1
-    if (paced.leftEvents > 0) stats.closed[tag] = Number(process.hrtime.bigint())
-  })
+  socket.once('close', onClose)
 }
 
 function turnWheel(): void {
@@ -49,6 +50,7 @@ function turnWheel(): void {
       paced.leftEvents -= 1
       if (paced.leftEvents > 0) continue
       slot.delete(paced)
+      paced.socket.off('close', paced.onClose) // The connection is kept for the next call.
       stats.openPaced -= 1
       paced.socket.write(streamClosing)
     }

@@ -46,18 +46,29 @@ export function tellWorkloads(samples: Samples, say: BenchOptions['say']): void 
 }
 
 export function toWorkloadVerdicts(samples: Samples, over: 'plain' | 'tls'): Verdict[] {
+  const way = over === 'tls' ? ', TLS upstream' : ''
   return treadleNames
     .filter((name) => samples.has(name) && samples.has(peerName))
-    .flatMap((treadle) =>
-      Object.entries(workloads).flatMap(([workload, { targets }]) => {
+    .flatMap((treadle) => [
+      ...Object.entries(workloads).flatMap(([workload, { targets }]) => {
         const most = targets[over]
         const name = workload as WorkloadName
         const figure = toBest(samples, treadle, name) / toBest(samples, peerName, name)
-        const way = over === 'tls' ? ', TLS upstream' : ''
         const what = `CPU to nginx: ${workload}${way}`
         return most === null ? [] : [{ what, figure, most, beside: treadle }]
       }),
-    )
+      {
+        what: `calls that failed${way}`,
+        figure: countErrors(samples, treadle),
+        most: 0,
+        beside: treadle,
+      },
+    ])
+}
+
+function countErrors(samples: Samples, treadle: string): number {
+  const rounds = [...samples.get(treadle)!.values()].flat()
+  return rounds.flatMap(({ load }) => Object.values(load.errors)).reduce((sum, one) => sum + one, 0)
 }
 
 const loadHead = [

@@ -35,7 +35,7 @@ export async function measureWorkers(rig: Rig): Promise<Verdict[]> {
   for (const peer of peers) await askPeer(rig, peer, asked)
   for (let round = 0; round < rounds; round += 1) {
     for (const [peer, list] of samples)
-      list.push(await measure(peer, () => askPeer(rig, peer, asked)))
+      list.push(await measure(peer, (share = 1) => askPeer(rig, peer, toShare(asked, share))))
   }
   const rows = Array.from(samples, ([{ name }, list]): Cell[] => [
     name,
@@ -51,6 +51,15 @@ export async function measureWorkers(rig: Rig): Promise<Verdict[]> {
     { what: `${workers} workers: calls over or below a shared budget`, figure: wrong, most: 0 },
   ]
 }
+
+const toShare = <T extends { seconds: number; requestsMax: number }>(
+  asked: T,
+  share: number,
+): T => ({
+  ...asked,
+  seconds: asked.seconds * share,
+  requestsMax: asked.requestsMax * share,
+})
 
 /** Calls until the budget is used up. Answers by how many calls the upstream's count, the clients' or the ledger's is off. */
 async function spendBudget({ split, place, say, folder }: Rig, peer: Peer, bodyFile: string) {
