@@ -1,6 +1,15 @@
 // New PostgreSQL data without an `initdb` for each test file: that takes a second of a processor, a copy next to nothing.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+} from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -31,12 +40,25 @@ export function linkPrograms(folder: string): string {
   return programs
 }
 
-/** Puts new data into `folder`, where a server that starts on it finds it. */
+let making: Promise<void> | undefined // A test may start several servers at once.
+
+/** Puts new data into `folder`, where a server that starts on it finds it. In a clone of another user it makes its own. */
 export async function copyCluster(folder: string): Promise<void> {
-  if (!existsSync(kept)) await makeCluster()
+  if (!isKeeper()) return
+  if (!existsSync(kept)) await (making ??= makeCluster())
   mkdirSync(folder, { mode: 0o700 })
   if (owner) chownSync(folder, owner.uid, owner.gid)
   execFileSync('cp', ['-a', kept, join(folder, 'data')])
+}
+
+function isKeeper(): boolean {
+  try {
+    mkdirSync(dirname(kept), { recursive: true })
+    accessSync(dirname(kept), constants.W_OK)
+    return true
+  } catch {
+    return false // The packages are another user's.
+  }
 }
 
 async function makeCluster(): Promise<void> {
@@ -51,7 +73,6 @@ async function makeCluster(): Promise<void> {
     log: createLog('silent', process.stderr),
   })
   await server[Symbol.asyncDispose]()
-  mkdirSync(dirname(kept), { recursive: true })
   const fresh = `${kept}.${process.pid}`
   execFileSync('cp', ['-a', join(folder, 'postgres/data'), fresh])
   await rename(fresh, kept).catch(async (error: NodeJS.ErrnoException) => {
