@@ -45,7 +45,10 @@ let making: Promise<void> | undefined // A test may start several servers at onc
 /** Puts new data into `folder`, where a server that starts on it finds it. In a clone of another user it makes its own. */
 export async function copyCluster(folder: string): Promise<void> {
   if (!isKeeper()) return
-  if (!existsSync(kept)) await (making ??= makeCluster())
+  if (!existsSync(kept)) {
+    making ??= makeCluster()
+    await making
+  }
   mkdirSync(folder, { mode: 0o700 })
   if (owner) chownSync(folder, owner.uid, owner.gid)
   execFileSync('cp', ['-a', kept, join(folder, 'data')])
