@@ -68,7 +68,7 @@ export function createSigner(role: RoleName, pem: string): Signer {
 }
 
 const RoleNames = z.enum(roleNames)
-const knownMax = 200 // 2.5 KB each; forgotten all at once, for checking one again takes a tenth of a millisecond.
+const knownMax = 100 // 2.5 KB each; forgotten all at once, for checking one again takes a tenth of a millisecond.
 
 export type Verifier = (token: string) => Promise<Claims | undefined>
 

@@ -25,24 +25,25 @@ export type Identify = (
 /** A role belongs to no organisation: it says for which it calls. */
 export const orgHeader = 'x-treadle-org'
 
-// One a sandbox, 2.5 KB each; the longest unused leave, and are verified again if they come back.
+// One a sandbox, 2.5 KB each. Those of ended sandboxes leave soon; one that comes back is verified again, a tenth of a
+// millisecond.
 const tokensMax = 500
+const unusedMsMax = 60_000
 
 /**
  * **Security.** The two doors share no credential: a sandbox's token is good on that sandbox's line alone, so a stolen
  * one is worth nothing elsewhere, and neither an API key nor a role's token works from inside a sandbox.
  */
 export function createIdentify(keys: Keys, verify: Verifier, now: () => Date): Identify {
-  const verified = new Map<string, { caller: Caller; untilMs: number }>()
+  // The longest unused first: a Map keeps the order of insertion.
+  const verified = new Map<string, { caller: Caller; untilMs: number; usedMs: number }>()
 
   const identifyLine = (token: string, line: string): Caller | Promise<Caller> => {
     const known = verified.get(token)
     if (!known) return verifyLine(token, line)
-    if (known.untilMs <= now().getTime()) {
-      verified.delete(token)
-      throw new Refusal('credential/refused')
-    }
-    verified.delete(token) // Set again, it is the newest: a Map keeps the order of insertion.
+    verified.delete(token)
+    known.usedMs = now().getTime()
+    if (known.untilMs <= known.usedMs) throw new Refusal('credential/refused')
     verified.set(token, known)
     return assertLine(known.caller, line)
   }
@@ -51,9 +52,17 @@ export function createIdentify(keys: Keys, verify: Verifier, now: () => Date): I
     const claims = await verify(token)
     if (claims?.kind !== 'sandbox') throw new Refusal('credential/refused')
     const caller: Caller = { org: claims.org, user: claims.user, key: null, sandbox: claims }
-    if (verified.size >= tokensMax) verified.delete(verified.keys().next().value!)
-    verified.set(token, { caller, untilMs: (decodeJwt(token).exp ?? 0) * 1_000 })
+    const usedMs = now().getTime()
+    forgetUnused(usedMs)
+    verified.set(token, { caller, untilMs: (decodeJwt(token).exp ?? 0) * 1_000, usedMs })
     return assertLine(caller, line)
+  }
+
+  const forgetUnused = (nowMs: number) => {
+    for (const [token, { usedMs }] of verified) {
+      if (nowMs - usedMs < unusedMsMax && verified.size < tokensMax) return
+      verified.delete(token)
+    }
   }
 
   const identifyRole = async (token: string, headers: RawHeaders): Promise<Caller> => {

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Loop, NewLoopInput, Pass } from '../spool/api.ts'
 import { type Client, createOwnerClient } from '../start/watch.ts'
+import { copyCluster } from './cluster.ts'
 
 /** A line of `--json`. */
 export type Line = { event: string; [key: string]: unknown }
@@ -38,6 +39,7 @@ const entry = fileURLToPath(new URL('../main.ts', import.meta.url))
 export async function startAppliance(...flags: string[]): Promise<TestAppliance> {
   const state = mkdtempSync(join(tmpdir(), 'treadle-'))
   chmodSync(state, 0o711)
+  await copyCluster(join(state, 'postgres'))
   const lines: Line[] = []
   let child: ChildProcess
   let ready: Line

