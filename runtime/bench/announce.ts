@@ -4,8 +4,10 @@ import type { AddressInfo, Server } from 'node:net'
 
 const backlog = 4_096 // Every connection of a load comes at once.
 
-export async function announceServer(server: Server): Promise<void> {
+/** Over TLS by a name, for certificates are checked against one. */
+export async function announceServer(server: Server, scheme: 'http' | 'https' = 'http') {
   server.listen({ port: 0, host: '127.0.0.1', backlog })
   await once(server, 'listening')
-  process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`)
+  const host = scheme === 'https' ? 'localhost' : '127.0.0.1'
+  process.stdout.write(`${scheme}://${host}:${(server.address() as AddressInfo).port}\n`)
 }

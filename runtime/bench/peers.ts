@@ -4,52 +4,84 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { MadeKey } from '../auth/api.ts'
-import { startAppliance } from '../testing/appliance.ts'
+import { request } from 'undici'
 import { findFreePort } from './free-port.ts'
 import { installPortkey } from './portkey.ts'
-import { pin, readFirstLine, startProgram } from './processes.ts'
+import { cpuMs, memoryMb, readFirstLine, residentKb, startProgram } from './processes.ts'
 import { toSmallBody } from './requests.ts'
+import type { Treadle } from './treadle.ts'
 
+export type Weight = { main: number; beside: number }
 export type Peer = {
   name: string
   url: string
   headers: readonly (readonly [string, string])[]
-  /** Root of its processes; null = none, the load reaches the upstream itself. */
+  /** Of its clients. */
+  keys: readonly string[]
+  /** CPU so far in milliseconds: of the gateway, and of what works for it. Null = none, the load reaches the upstream itself. */
+  weigh: (() => Weight) | null
+  memoryMb(): number
+  residentKb(): number
+  /** The first of the gateway's own processes. */
   pid: number | null
-  /** True for the one that goes on working when the last answer is out. */
-  isTreadle: boolean
+  /** Goes on working when the last answer is out, and keeps books. */
+  treadle: Treadle | null
 }
-type PlainPeer = Omit<Peer, 'isTreadle' | 'headers'> & Partial<Peer>
+/** What a gateway is started with: an upstream for each model, and the processor's core that it has for itself. */
+export type Place = {
+  upstream: string
+  /** The same over TLS, with its authority's certificate. */
+  tls: { upstream: string; ca: string; caFile: string }
+  owned: AsyncDisposableStack
+  core: number
+}
 
-const clientKey = 'sk-client'
-const toPeer = (peer: PlainPeer): Peer => ({
-  headers: [['x-api-key', clientKey]],
-  isTreadle: false,
-  ...peer,
+const clients = 1_000
+const fakeKeys = Array.from(
+  { length: clients },
+  (_, index) => `sk-client-${String(index).padStart(36, '0')}`,
+)
+const toPeer = (name: string, url: string, pid: number | null): Peer => ({
+  ...{ name, url, pid, headers: [], keys: fakeKeys, treadle: null },
+  weigh: pid === null ? null : () => ({ main: cpuMs(pid), beside: 0 }),
+  memoryMb: () => (pid === null ? Number.NaN : memoryMb(pid)),
+  residentKb: () => (pid === null ? Number.NaN : residentKb(pid)),
 })
 
-export const toDirect = (upstream: string): Peer =>
-  toPeer({ name: 'direct', url: upstream, pid: null })
+export const toDirect = ({ upstream }: Place): Peer => toPeer('direct', upstream, null)
 
 const nginxPath = '/usr/sbin/nginx'
 
 /** One worker, as a pipe that swaps the credential and writes a line of its log a request, as every gateway must. */
-export async function startNginx(upstream: string, owned: AsyncDisposableStack, core: number) {
+export async function startNginx({ upstream, tls, owned, core }: Place, over: 'plain' | 'tls') {
   if (!existsSync(nginxPath)) return { missing: `no ${nginxPath}; apt-get install nginx-light` }
   const folder = mkdtempSync(join(tmpdir(), 'bench-nginx-'))
   chmodSync(folder, 0o755) // Its worker is another user where the master is root.
   owned.defer(() => rmSync(folder, { recursive: true, force: true }))
   const port = await findFreePort()
   const file = join(folder, 'nginx.conf')
-  writeFileSync(file, toNginxConfig(folder, port, new URL(upstream).host))
+  const way =
+    over === 'tls'
+      ? { host: new URL(tls.upstream).host, pass: toTlsPass(tls.caFile) }
+      : { host: new URL(upstream).host, pass: 'proxy_pass http://mock;' }
+  writeFileSync(file, toNginxConfig(folder, port, way))
   const argv = [nginxPath, '-p', folder, '-e', join(folder, 'error.log'), '-c', file]
   const { pid } = owned.use(startProgram(argv, { core }))
-  return toPeer({ name: 'nginx', url: `http://127.0.0.1:${port}`, pid })
+  return toPeer('nginx', `http://127.0.0.1:${port}`, pid)
 }
 
-const toNginxConfig = (folder: string, port: number, upstream: string) => `
+const toTlsPass = (caFile: string) => `
+      proxy_pass https://mock;
+      proxy_ssl_verify on;
+      proxy_ssl_trusted_certificate ${caFile};
+      proxy_ssl_name localhost;
+      proxy_ssl_server_name on;
+      proxy_ssl_protocols TLSv1.2 TLSv1.3;
+      proxy_ssl_session_reuse on;`
+
+const toNginxConfig = (folder: string, port: number, way: { host: string; pass: string }) => `
 worker_processes 1;
+worker_rlimit_nofile 8192;
 daemon off;
 pid ${folder}/pid;
 events { worker_connections 4096; }
@@ -59,11 +91,11 @@ http {
   client_body_buffer_size 2m;
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((use) => `${use}_temp_path ${folder}/${use};`).join(' ')}
   keepalive_requests 100000000;
-  upstream mock { server ${upstream}; keepalive 512; keepalive_requests 100000000; }
+  upstream mock { server ${way.host}; keepalive 512; keepalive_requests 100000000; }
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location / {
-      proxy_pass http://mock;
+      ${way.pass}
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header x-api-key "sk-vaulted";
@@ -73,20 +105,27 @@ http {
   }
 }`
 
-/** A program of this folder: it takes the upstream, and prints where it listens. */
-export async function startFloor(
-  name: 'floor-http' | 'floor-undici' | 'floor-lane' | 'mock-upstream',
-  upstream: string,
+type FloorName = 'floor-http' | 'floor-undici' | 'floor-lane'
+
+export async function startFloor(name: FloorName, { upstream, owned, core }: Place) {
+  const { url, pid } = await startOwnProgram(name, upstream, owned, core)
+  return toPeer(name.replace('floor-', 'node-'), url, pid)
+}
+
+/** A program of this folder: it takes one argument, and prints where it listens. */
+export async function startOwnProgram(
+  name: FloorName | 'mock-upstream',
+  argument: string,
   owned: AsyncDisposableStack,
   core: number,
 ) {
   const path = fileURLToPath(new URL(`./${name}.ts`, import.meta.url))
-  const program = owned.use(startProgram([process.execPath, path, upstream], { core }))
+  const program = owned.use(startProgram([process.execPath, path, argument], { core }))
   const url = await readFirstLine(program)
-  return toPeer({ name: name.replace('floor-', 'node-'), url, pid: program.pid })
+  return { url, pid: program.pid }
 }
 
-export async function startPortkey(upstream: string, owned: AsyncDisposableStack, core: number) {
+export async function startPortkey({ upstream, owned, core }: Place) {
   const installed = installPortkey()
   if ('missing' in installed) return installed
   const port = await findFreePort()
@@ -94,44 +133,50 @@ export async function startPortkey(upstream: string, owned: AsyncDisposableStack
   const program = owned.use(startProgram(argv, { core, stderr: 'ignore' }))
   program.child.stdout!.resume() // Its greeting.
   const headers = [
-    ['x-api-key', clientKey],
     ['x-portkey-provider', 'anthropic'],
     ['x-portkey-custom-host', `${upstream}/v1`],
   ] as const
-  return toPeer({ name: 'portkey', url: `http://127.0.0.1:${port}`, pid: program.pid, headers })
+  return { ...toPeer('portkey', `http://127.0.0.1:${port}`, program.pid), headers }
 }
 
-/** The appliance with all its roles, as `npm start` runs it; the client has an API key. */
-export async function startTreadle(upstream: string, owned: AsyncDisposableStack, core: number) {
-  const treadle = owned.use(await startAppliance())
-  const { key } = await treadle.client.post<MadeKey>('/api/keys', { name: 'bench' })
-  await treadle.client.post('/api/providers', {
-    ...{ name: 'mock', kind: 'anthropic', key: 'sk-vaulted', baseUrl: upstream },
-    ...{ allowPrivate: true, models: ['claude-sonnet-4-5'] },
-  })
-  pin(treadle.pid, core)
-  const headers = [['x-api-key', key]] as const
-  const { proxyUrl: url, pid } = treadle
-  return toPeer({ name: 'treadle', url, pid, headers, isTreadle: true })
-}
+/** Treadle as a peer. Its books are to be told of each call. */
+export const toTreadlePeer = (name: string, treadle: Treadle): Peer => ({
+  name,
+  headers: [],
+  treadle,
+  url: treadle.proxyUrl,
+  keys: treadle.clients.map(({ key }) => key),
+  pid: treadle.pid,
+  weigh: treadle.weigh,
+  memoryMb: () => memoryMb(treadle.pid),
+  residentKb: treadle.residentKb,
+})
 
 const readyMsMax = 30_000
 
 /** Waits for the first whole answer. */
-export async function untilAnswers({ name, url, headers }: Peer): Promise<void> {
+export async function untilAnswers({ name, url, headers, keys, treadle }: Peer): Promise<void> {
   const asked = {
     method: 'POST',
-    body: toSmallBody(false),
-    headers: Object.fromEntries([...headers, ['content-type', 'application/json']]),
-  }
+    body: toSmallBody(),
+    reset: true, // No connection stays that a row would count.
+    headers: Object.fromEntries([
+      ...headers,
+      ['content-type', 'application/json'],
+      ['x-api-key', keys[0]!],
+    ]),
+  } as const
   let last = ''
   for (const end = Date.now() + readyMsMax; Date.now() < end; await sleep(100)) {
-    const response = await fetch(`${url}/v1/messages`, asked).catch((error: Error) => error)
-    if (response instanceof Response && response.ok) return void (await response.text())
-    last =
-      response instanceof Response
-        ? `${response.status} ${await response.text()}`
-        : String(response)
+    try {
+      const { statusCode, body } = await request(`${url}/v1/messages`, asked)
+      last = `${statusCode} ${await body.text()}`
+      if (statusCode !== 200) continue
+      treadle?.books.expect(1)
+      return
+    } catch (error) {
+      last = String(error) // It does not listen yet.
+    }
   }
   throw new Error(`${name} does not answer: ${last}`)
 }

@@ -2,7 +2,9 @@
 
 const sentence =
   'Read the file, find why the retry loop never ends, and write a failing test first. '
-const model = 'claude-sonnet-4-5' // A model of the price list: looking its price up is part of the work.
+// Models of the price list: looking a price up is part of the work. The second is served over TLS.
+export const plainModel = 'claude-sonnet-4-5'
+export const tlsModel = 'claude-opus-4-5'
 
 /** In the number and size that coding agents send them. */
 export const clientHeaders: readonly (readonly [string, string])[] = [
@@ -22,16 +24,22 @@ export const clientHeaders: readonly (readonly [string, string])[] = [
   ['x-stainless-timeout', '600'],
 ]
 
-export const toSmallBody = (stream: boolean) =>
+type SmallBody = { stream?: boolean; model?: string; text?: string }
+
+export const toSmallBody = ({ stream = false, model = plainModel, text = '' }: SmallBody = {}) =>
   JSON.stringify({
     model,
     stream,
     max_tokens: 1_024,
-    messages: [{ role: 'user', content: [{ type: 'text', text: sentence.repeat(10) }] }],
+    messages: [{ role: 'user', content: [{ type: 'text', text: text + sentence.repeat(10) }] }],
   })
 
+/** Asks the mock upstream for a stream at a model's pace, which it knows by `tag`. */
+export const toPacedBody = (tag: string, events: number) =>
+  toSmallBody({ stream: true, text: `[paced ${tag} ${events}] ` })
+
 /** A late turn of a long session: tools with their schemas, then calls and results until it is that large. */
-export function toSessionBody(bytesMax: number): string {
+export function toSessionBody(bytesMax: number, model = plainModel): string {
   const tools = Array.from({ length: 24 }, (_, index) => toTool(index))
   const messages: unknown[] = [{ role: 'user', content: 'Fix the build.' }]
   const head = { model, stream: false, max_tokens: 64_000, tools }

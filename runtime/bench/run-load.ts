@@ -5,9 +5,15 @@ export type LoadOptions = {
   url: string
   headers: (readonly [string, string])[]
   bodyFile: string
+  /** Of the clients, one a line. */
+  keysFile: string
+  /** Each connection is another client's, as real ones are, or each call is the next client's. */
+  clients: 'connection' | 'call'
   connections: number
   seconds: number
   requestsMax: number
+  /** Then it ends: a gateway that only fails is told as such, not hammered. */
+  errorsMax: number
 }
 export type LoadResult = {
   /** Those answered with 200. */

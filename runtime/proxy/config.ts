@@ -52,6 +52,8 @@ export const answerHeaderNames = ['call', 'overhead', 'cost'] as const
 
 export const ProxyConfig = z.strictObject({
   port: z.int().min(0).max(65_535),
+  /** Of the routes for the front door and the other roles. */
+  ownPort: z.int().min(0).max(65_535),
   workers: z.int().min(1).max(64),
   lineSocket: z.string().min(1).max(107),
   masterKeyFile: z.string().min(1),

@@ -35,7 +35,7 @@ export async function startProxy(config: ProxyConfig, deps: Deps): Promise<Proxy
   const observe = createObserveAll(gateway.observer, workers)
   const kept = { providers, budgets, rules, books, observe }
   const routes = proxyRoutes({ ...gateway, ...kept, db, log, verify, access, now })
-  const { url } = starting.use(await listen(routes, 0, log))
+  const { url } = starting.use(await listen(routes, config.ownPort, log))
   const started = starting.move()
   return { url, modelUrl, [Symbol.asyncDispose]: () => started.disposeAsync() }
 }
