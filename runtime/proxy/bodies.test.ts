@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { createBodies } from './bodies.ts'
-import { commonEnd, commonStart } from './common.ts'
+import { commonEnd, commonStart } from './overlap.ts'
 
 const large = (start: string, bytes = 40_000) => Buffer.from(start + 'x'.repeat(bytes))
 const known = (call: string, body: Buffer) => ({ call, body, trail: null })

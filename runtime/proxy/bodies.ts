@@ -1,7 +1,7 @@
 // The last large bodies of each session. An agent says its whole conversation again with every call: what a body begins with is
 // then neither scanned again nor written down again.
 // **Limits.** A body is known by its bytes alone; what is not known costs a scan and a write, and no more.
-import { commonStart } from './common.ts'
+import { commonStart } from './overlap.ts'
 import type { Trail } from './scan/trail.ts'
 
 export type KnownBody = {

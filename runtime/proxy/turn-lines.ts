@@ -2,7 +2,7 @@
 // one in the same segment is written as what stands between their common start and their common end: so what is written grows
 // with what is said anew, not with the conversation, and each segment can be read by itself.
 import type { AlikeBody } from './bodies.ts'
-import { commonEnd } from './common.ts'
+import { commonEnd } from './overlap.ts'
 import type { Segments } from './segments.ts'
 import type { TurnHead } from './turn.ts'
 import type { HandedTurn } from './turns.ts'
@@ -37,8 +37,7 @@ function toBase(request: Buffer, { known, bytes: start }: AlikeBody): Base | nul
   return start + end < sharedBytesMin ? null : { call, start, end }
 }
 
-// The body stands as it came, for escaping JSON inside JSON costs more than all else here. A line break in it is
-// space between two tokens (inside a string it would be no JSON), so a blank means the same and keeps the line whole.
+/** A line break in JSON is space between two tokens (inside a string it would be no JSON), so a blank means the same. */
 function toOneLine(request: Buffer): Buffer {
   let at = request.indexOf(newline)
   if (at < 0) return request
@@ -46,6 +45,17 @@ function toOneLine(request: Buffer): Buffer {
   for (; at >= 0; at = line.indexOf(newline, at + 1)) line[at] = blank
   return line
 }
+
+/** As threads reads them (NewTurns in its api.ts). */
+export const toSent = (turns: readonly ReadTurn[]): Buffer =>
+  Buffer.concat(
+    turns.flatMap(({ head, request }) => [
+      Buffer.from(`${JSON.stringify(head)}\t`),
+      request,
+      newlines,
+    ]),
+  )
+export const sentType = 'application/x-treadle-turns'
 
 export function toLines(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = []
@@ -98,7 +108,7 @@ export function createRequestReader(segments: Pick<Segments, 'readBytes'>) {
       const { base, ...head } = parsed.head
       const request = join(base, parsed.said) ?? (await readAgain(head.call, segment))
       if (!request) return undefined
-      recent.put(head.call, request, base?.call)
+      recent.put(head.call, request)
       return { head, request }
     },
   }
@@ -128,9 +138,7 @@ function createRecent() {
   }
   return {
     get: (call: string) => requests.get(call),
-    /** In the place of the one that it goes on from. */
-    put(call: string, request: Buffer, before: string | undefined) {
-      if (before !== undefined) forget(before)
+    put(call: string, request: Buffer) {
       forget(call)
       if (request.length < sharedBytesMin) return
       requests.set(call, request)

@@ -8,12 +8,18 @@ import { Fault } from '#kernel/fault.ts'
 import type { Logger } from '#kernel/log.ts'
 import type { Peers } from '#kernel/peers.ts'
 import { startRepeating } from '#kernel/repeat.ts'
-import type { NewTurn } from '../threads/api.ts'
 import type { AlikeBody, KnownBody } from './bodies.ts'
 import type { ProxyConfig } from './config.ts'
 import { openSegments, type Position } from './segments.ts'
 import type { TurnHead } from './turn.ts'
-import { createRequestReader, type ReadTurn, toLines, toPieces } from './turn-lines.ts'
+import {
+  createRequestReader,
+  type ReadTurn,
+  sentType,
+  toLines,
+  toPieces,
+  toSent,
+} from './turn-lines.ts'
 
 export type Turns = AsyncDisposable & {
   /** Never throws: what can't be kept is counted. */
@@ -52,11 +58,11 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   const requests = createRequestReader(segments)
   let waiting: HandedTurn[] = []
 
-  const send = async (turns: readonly NewTurn[], signal: AbortSignal): Promise<void> => {
-    if (turns.length === 0) return
+  const send = async (turns: readonly ReadTurn[], signal: AbortSignal): Promise<void> => {
+    const body = toSent(turns)
     try {
-      const call = { method: 'POST', path: '/internal/turns', json: { turns }, signal } as const
-      await (await peers.call('threads', call)).body.dump()
+      const call = { method: 'POST', path: '/internal/turns', body, type: sentType } as const
+      await (await peers.call('threads', { ...call, signal })).body.dump()
     } catch (error) {
       const isRefused = error instanceof Fault && [400, 413, 422].includes(error.status)
       if (!isRefused) throw error
@@ -66,7 +72,7 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
     }
   }
   /** One that is refused must not take the others with it. */
-  const sendEach = async (turns: readonly NewTurn[], signal: AbortSignal) => {
+  const sendEach = async (turns: readonly ReadTurn[], signal: AbortSignal) => {
     for (const turn of turns) await send([turn], signal)
   }
 
@@ -88,7 +94,7 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
       if (bytes.length === 0) return
       for await (const batch of toBatches(toLines(bytes), next.segment)) {
         await pace(batch, signal)
-        await send(batch.map(toTurn), signal)
+        await send(batch, signal)
       }
       sent = next
       // Not in step with what was sent after a crash: threads takes a turn twice without harm.
@@ -164,8 +170,6 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }
-
-const toTurn = ({ head, request }: ReadTurn): NewTurn => ({ ...head, request: request.toString() })
 
 function readOffset(path: string): Position | undefined {
   try {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Wire } from '../api.ts'
-import { commonStart } from '../common.ts'
+import { commonStart } from '../overlap.ts'
 import { type Alike, type Scan, scan } from '../scan.ts'
 
 const long = (sign: string) => sign.repeat(2_000)
