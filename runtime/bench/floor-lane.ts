@@ -28,9 +28,12 @@ const lanes = createLanes((exchange) => {
     new Relay({ reply, watcher, attempts, stallMs: minuteMs }).start()
   })
 }, times)
-const door = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-  lanes.accept(socket, undefined)
-})
+const door = createServer(
+  { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
+  (socket) => {
+    lanes.accept(socket, undefined)
+  },
+)
 door.listen(0, '127.0.0.1')
 await once(door, 'listening')
 process.stdout.write(`http://127.0.0.1:${(door.address() as AddressInfo).port}\n`)

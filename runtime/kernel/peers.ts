@@ -8,6 +8,8 @@ export type PeerCall = {
   path: string
   json?: unknown
   body?: Buffer | import('node:stream').Readable
+  /** The body's media type. */
+  type?: string
   signal?: AbortSignal
   /** How long the peer may stay silent. Default 30 s. */
   silentMsMax?: number
@@ -47,7 +49,7 @@ export function createPeers(self: RoleName, sign: Signer, urls: ReadonlyMap<Role
 
   const call = async (
     role: RoleName,
-    { method = 'GET', path, json, body, signal, silentMsMax = 30_000 }: PeerCall,
+    { method = 'GET', path, json, body, type, signal, silentMsMax = 30_000 }: PeerCall,
   ) => {
     const response = await send(new URL(path, url(role)), {
       dispatcher: agent,
@@ -55,6 +57,7 @@ export function createPeers(self: RoleName, sign: Signer, urls: ReadonlyMap<Role
       headers: {
         authorization: `Bearer ${await tokenFor(role)}`,
         ...(json !== undefined && { 'content-type': 'application/json' }),
+        ...(type !== undefined && { 'content-type': type }),
       },
       body: json === undefined ? (body ?? null) : JSON.stringify(json),
       headersTimeout: silentMsMax,

@@ -18,9 +18,13 @@ type CollectorOptions = {
   stop: () => void
 }
 
+const announcedBytesMax = 1024 * 1024 // What memory is given for before the bytes are there.
+
 /** Gathers one body within its limits, for both lanes. Settles once; what comes after that is nothing to it. */
 export class Collector {
   readonly #options: CollectorOptions
+  /** The place of a body whose length was announced, and is not too large for that. */
+  #whole: Buffer | null = null
   #chunks: Buffer[] = []
   #bytes = 0
   #isSettled = false
@@ -29,19 +33,35 @@ export class Collector {
     this.#options = options
   }
 
-  /** The length that was announced: false = refused, with nothing read. */
+  /** The length that was announced, and that the lane holds the body to; 0 = none. False = refused, with nothing read. */
   expect(bytes: number): boolean {
-    if (bytes <= this.#options.bytesMax) return true
-    this.#fail(tooLarge(this.#options.bytesMax))
-    return false
+    if (bytes > this.#options.bytesMax) {
+      this.#fail(tooLarge(this.#options.bytesMax))
+      return false
+    }
+    if (bytes > 0 && bytes <= announcedBytesMax) this.#whole = Buffer.allocUnsafe(bytes)
+    return true
   }
 
+  /** Where the next bytes may be put without `take`; null = nowhere. */
+  room(): Buffer | null {
+    return this.#isSettled || !this.#whole ? null : this.#whole.subarray(this.#bytes)
+  }
+
+  /** @param chunk Kept only where no length was announced, or too large a one. */
   take(chunk: Buffer): void {
     if (this.#isSettled) return
+    if (this.#whole) chunk.copy(this.#whole, this.#bytes)
+    else this.#chunks.push(Buffer.from(chunk))
+    this.filled(chunk.length)
+  }
+
+  /** So much came, and stands in its place. */
+  filled(bytes: number): void {
+    if (this.#isSettled) return
     const { bytesMax, store } = this.#options
-    this.#bytes += chunk.length
-    store.bytes += chunk.length
-    this.#chunks.push(chunk)
+    this.#bytes += bytes
+    store.bytes += bytes
     if (this.#bytes > bytesMax) this.#fail(tooLarge(bytesMax))
     else if (store.bytes > store.bytesMax) this.#fail(new Refusal('capacity/full', undefined, 2))
   }
@@ -49,8 +69,7 @@ export class Collector {
   end(): void {
     if (this.#isSettled) return
     this.#isSettled = true
-    const chunks = this.#chunks
-    this.#options.resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+    this.#options.resolve(this.#whole ?? Buffer.concat(this.#chunks))
   }
 
   leave(): void {
@@ -61,6 +80,7 @@ export class Collector {
     if (this.#isSettled) return
     this.#isSettled = true
     this.#chunks = []
+    this.#whole = null
     this.#options.store.bytes -= this.#bytes
     this.#options.stop()
     this.#options.reject(error)

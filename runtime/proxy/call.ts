@@ -1,6 +1,7 @@
 // One model call from its booking to its settlement: watches the relay, reads the answer beside it, and books the end.
 import type { Logger } from '#kernel/log.ts'
 import type { CallUsage } from './api.ts'
+import type { AlikeBody, KnownBody } from './bodies.ts'
 import type { Reservation, Spent } from './budgets/reservation.ts'
 import type { Caller } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
@@ -40,6 +41,10 @@ export type CallOptions = {
   body: Buffer
   /** What tells sessions of one API key apart; null = nothing does. */
   session: string | null
+  /** The body, for calls that go on from it; null = it is small. */
+  known: KnownBody | null
+  /** What it goes on from. */
+  alike: AlikeBody | null
   reply: Reply
   reservation: Reservation
   state: SandboxState | undefined
@@ -195,11 +200,12 @@ export class ModelCall implements Watcher {
   }
 
   #handTurn(answer: Answer): void {
-    const { caller, begun, body, session, verdict } = this.#options
+    const { caller, begun, body: request, session, verdict, known, alike } = this.#options
     if (verdict.logging !== 'full') return
     const isAnswered = this.#status !== null && this.#status < 300
     if (!isAnswered || (answer.text === '' && answer.toolCalls.length === 0)) return
-    this.#deps.turns.hand(toTurn({ facts: begun.facts, caller, session, answer }), body)
+    const head = toTurn({ facts: begun.facts, caller, session, answer })
+    this.#deps.turns.hand({ head, request, known, alike })
   }
 
   #tell(known: Pick<CallEnding, 'state' | 'usage' | 'costNanoUsd' | 'stopReason'>): void {

@@ -2,6 +2,7 @@
 import { startRepeating } from '#kernel/repeat.ts'
 import type { RoleDeps } from '#kernel/role.ts'
 import { createVault, type Vault } from '#kernel/vault.ts'
+import { createBodies } from './bodies.ts'
 import { type Budgets, startBudgets } from './budgets/budgets.ts'
 import { createIdentify } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
@@ -97,7 +98,8 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   starting.use(startExport({ config: config.export, worker, ledger, observer, folder, log, now }))
   const watched = { providers, ledger, observer, log, now }
   const money = { prices, budgets, sandboxes }
-  const intake = createIntake({ config, router, stored, turns, ...money, ...watched })
+  const said = { turns, bodies: createBodies() }
+  const intake = createIntake({ config, router, stored, ...said, ...money, ...watched })
   const handle = createHandler({ identify, intake, rules, ...watched })
   const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
   const started = starting.move()

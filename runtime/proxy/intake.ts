@@ -1,6 +1,7 @@
 // A model call's way in, once it is known who asks: how often → body → its kind's way out.
 import type { Logger } from '#kernel/log.ts'
 import type { Operation, Wire } from './api.ts'
+import type { Bodies } from './bodies.ts'
 import type { BodyStore } from './body.ts'
 import type { Budgets } from './budgets/budgets.ts'
 import type { Caller } from './caller.ts'
@@ -31,6 +32,7 @@ export type IntakeDeps = {
   router: Router
   stored: Stored
   turns: Turns
+  bodies: Bodies
   observer: Observer
   log: Logger
   now: () => Date

@@ -35,8 +35,9 @@ async function listenPort(
   lanes: Lanes,
   owned: AsyncDisposableStack,
 ): Promise<URL> {
-  const door = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-    lanes.accept(socket, undefined),
+  const door = createServer(
+    { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
+    (socket) => lanes.accept(socket, undefined),
   )
   door.maxConnections = connectionsMax
   door.listen({ port, host: '127.0.0.1', reusePort: workers > 1 })

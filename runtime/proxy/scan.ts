@@ -2,18 +2,22 @@
 // large and are forwarded as they are. Refuses what two parsers could read in two ways, for the upstream must see what was
 // checked here: a key of scan/keys.ts stands once, spelled as the vendor spells it, and has the type that the vendor gives it.
 import type { Operation, Wire } from './api.ts'
-import { type Draft, readersOf, spellingsOf, toFolded } from './scan/keys.ts'
+import { type Draft, readersOf, readItems, spellingsOf, toFolded } from './scan/keys.ts'
 import { marksOf } from './scan/marks.ts'
 import { type Slot, toOutputSlot, toUsageSlot } from './scan/slots.ts'
 import type { ServerTool } from './scan/tools.ts'
+import { type Boundary, noteElement, noteList, type Trail, takeUp } from './scan/trail.ts'
 import {
   invalid,
   openBrace,
+  openBracket,
   readString,
   type Span,
   skipContent,
+  skipList,
   skipSpace,
   walkObject,
+  walkOtherMembers,
 } from './scan/walk.ts'
 
 export type Scan = {
@@ -52,6 +56,8 @@ export type Scan = {
   speed: string | null
   inferenceGeo: string | null
   bytes: number
+  /** For a later body that begins with the same bytes; null = it is short. */
+  trail: Trail | null
 }
 
 export type ScanOptions = {
@@ -61,32 +67,56 @@ export type ScanOptions = {
   model: string | null
 }
 
-export function scan(body: Buffer, { wire, operation, model: named }: ScanOptions): Scan {
-  const draft = createDraft(body, wire, named)
-  const { walk } = draft
+/** A body that was scanned with the same options, and how many bytes this one begins with are its. */
+export type Alike = { trail: Trail; bytes: number }
+
+export function scan(body: Buffer, options: ScanOptions, alike: Alike | null = null): Scan {
+  const { wire, operation, model: named } = options
+  const fresh = createDraft(body, wire, named)
   const from = skipSpace(body, 0)
   if (body[from] !== openBrace) throw invalid('It must be a JSON object.')
-  const readers = readersOf[wire]
-  const to = walkObject(walk, from, (key, at) => {
-    const name = readString(body, key)
-    const reader = readers.get(name)
-    if (!reader) {
-      assertSpelling(wire, name)
-      return skipContent(walk, at)
-    }
-    if (draft.seen.has(reader.name)) throw invalid(`It has more than one \`${reader.name}\`.`)
-    draft.seen.add(reader.name)
-    return reader.read(draft, at, name)
-  })
+  const known = alike && takeUp(alike.trail, alike.bytes, fresh)
+  const draft = known?.draft ?? fresh
+  const visit = (key: Span, at: number) => readMember(draft, wire, key, at)
+  const to = known
+    ? walkOtherMembers(draft.walk, goOn(draft, known), visit)
+    : walkObject(draft.walk, from, visit)
   if (skipSpace(body, to) !== body.length) throw invalid('Something follows the JSON object.')
   if (named === null && draft.model === null) throw invalid('It has no `model`.')
   const top = { at: from + 1, isEmpty: skipSpace(body, from + 1) === to - 1 }
   return toScan(draft, { wire, operation, model: named ?? draft.model!, top })
 }
 
+function readMember(draft: Draft, wire: Wire, key: Span, at: number): number {
+  const { walk, seen } = draft
+  const name = readString(walk.body, key)
+  const reader = readersOf[wire].get(name)
+  if (!reader) {
+    assertSpelling(wire, name)
+    return walk.body[at] === openBracket ? readList(draft, at, null) : skipContent(walk, at)
+  }
+  if (seen.has(reader.name)) throw invalid(`It has more than one \`${reader.name}\`.`)
+  seen.add(reader.name)
+  return reader.read(draft, at, name)
+}
+
+/** @param boundary Where it goes on in a list that begins at `from`; null = at its start. */
+function readList(draft: Draft, from: number, boundary: Boundary | null): number {
+  const note = (at: number) => noteElement(draft, at)
+  const to = boundary
+    ? skipList(draft.walk, boundary.at, 1, note)
+    : skipList(draft.walk, from, 0, note)
+  noteList(draft, from, to, false)
+  return to
+}
+
+/** To the end of the list that the scan is taken up in. */
+const goOn = (draft: Draft, { from, boundary, isItems }: NonNullable<ReturnType<typeof takeUp>>) =>
+  isItems ? readItems(draft, from, boundary) : readList(draft, from, boundary)
+
 function createDraft(body: Buffer, wire: Wire, named: string | null): Draft {
   return {
-    walk: { body, marks: marksOf[wire], isObscure: false, isMarked: false },
+    walk: { body, marks: marksOf[wire], isObscure: false, isMarked: false, onElement: null },
     named,
     seen: new Set(),
     model: null,
@@ -103,6 +133,8 @@ function createDraft(body: Buffer, wire: Wire, named: string | null): Draft {
     usageSpan: null,
     tools: { names: [], server: [] },
     isStored: false,
+    trail: null,
+    boundaries: [],
   }
 }
 
@@ -148,5 +180,6 @@ function toScan(draft: Draft, { wire, operation, model, top }: Rest): Scan {
     speed: texts['speed'] ?? null,
     inferenceGeo: texts['inference_geo'] ?? null,
     bytes: walk.body.length,
+    trail: draft.trail,
   }
 }

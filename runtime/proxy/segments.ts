@@ -21,11 +21,15 @@ export type Segments = Disposable & {
   append(lines: string | readonly Buffer[]): void
   /** Whole lines from a position on, up to about `bytesMax` of them; empty at the end. */
   read(from: Position, bytesMax: number): Promise<{ lines: string[]; next: Position }>
+  /** The same as bytes, each line with its end, all of the segment that `next` is in. */
+  readBytes(from: Position, bytesMax: number): Promise<{ bytes: Buffer; next: Position }>
   /** Deletes the segments before this one. */
   discardBefore(segment: number): void
   /** Where the oldest kept line begins, and where the next one goes. */
   start(): Position
   end(): Position
+  /** The segment that the next append goes to. */
+  next(): number
   bytes(): number
   /** Those of this segment and of all after it. */
   bytesFrom(segment: number): number
@@ -74,23 +78,26 @@ export function openSegments(options: SegmentOptions): Segments {
     sync.want(fd)
   }
 
-  async function read(from: Position, bytesMax: number) {
+  async function readBytes(from: Position, bytesMax: number) {
     let { segment, offset } = from
     while (segment < current && offset >= (sizes.get(segment) ?? 0))
       [segment, offset] = [segment + 1, 0]
     const left = (sizes.get(segment) ?? 0) - offset
-    if (left <= 0) return { lines: [], next: { segment, offset } }
-    const text = await readLines(pathOf(segment), offset, left, bytesMax)
-    if (text.length > 0) {
-      const lines = text.toString().split('\n').slice(0, -1)
-      return { lines, next: { segment, offset: offset + text.length } }
-    }
-    return read({ segment: segment + 1, offset: 0 }, bytesMax) // A torn last line: nobody was told it was written.
+    if (left <= 0) return { bytes: nothing, next: { segment, offset } }
+    const bytes = await readLines(pathOf(segment), offset, left, bytesMax)
+    if (bytes.length > 0) return { bytes, next: { segment, offset: offset + bytes.length } }
+    return readBytes({ segment: segment + 1, offset: 0 }, bytesMax) // A torn last line: nobody was told it was written.
+  }
+
+  async function read(from: Position, bytesMax: number) {
+    const { bytes, next } = await readBytes(from, bytesMax)
+    return { lines: bytes.toString().split('\n').slice(0, -1), next }
   }
 
   return {
     append,
     read,
+    readBytes,
     discardBefore(segment) {
       for (const old of [...sizes.keys()].filter(
         (candidate) => candidate < Math.min(segment, current),
@@ -102,6 +109,7 @@ export function openSegments(options: SegmentOptions): Segments {
     },
     start: () => ({ segment: sizes.keys().next().value!, offset: 0 }),
     end: () => ({ segment: current, offset: size }),
+    next: () => (size >= segmentBytesMax ? current + 1 : current),
     bytes: () => total,
     bytesFrom: (first) =>
       sizes.entries().reduce((sum, [segment, size]) => sum + (segment < first ? 0 : size), 0),
@@ -120,6 +128,7 @@ function findSegments(folder: string, name: string): Map<number, number> {
   return new Map(found)
 }
 
+const nothing = Buffer.alloc(0)
 const lineEnd = Buffer.from('\n')
 const piecesMax = 1_000 // Of one call of the system (IOV_MAX is 1,024).
 

@@ -1,5 +1,6 @@
 // A call's way out, once its request is read: scanned → allowed and placed → held in its budgets → booked → sent.
 import { randomUUID } from 'node:crypto'
+import type { AlikeBody } from './bodies.ts'
 import { ClientLeft } from './body.ts'
 import { planBound } from './bound.ts'
 import type { Reservation } from './budgets/reservation.ts'
@@ -25,15 +26,25 @@ import type { ResponseHead } from './upstream/response.ts'
 import { canTakeUsageOut, createUsageRemover } from './wires/include-usage.ts'
 
 type Known = Omit<FactsOf, 'provider'>
-type Read = { asked: Asked; held: Held; scanned: Scan; said: Attribution }
+type Read = {
+  asked: Asked
+  held: Held
+  scanned: Scan
+  said: Attribution
+  session: string
+  alike: AlikeBody | null
+}
 type Admitted = { plan: Plan; verdict: Verdict; reservation: Reservation; changes: Changes }
 
 export async function sendCall(deps: IntakeDeps, asked: Asked, held: Held): Promise<void> {
   const { exchange, wire, caller } = asked
-  const scanned = scan(held.body, asked)
+  const session = toSessionKey(asked)
+  const alike = deps.bodies.find(session, held.body)
+  const trail = alike?.known.trail
+  const scanned = scan(held.body, asked, trail ? { trail, bytes: alike.bytes } : null)
   const said = readAttribution(exchange.headers, scanned.endUser)
   const known = { id: randomUUID(), caller, model: scanned.model, wire, beganAt: deps.now() }
-  const read = { asked, held, scanned, said }
+  const read = { asked, held, scanned, said, session, alike }
   const admitted = await admit(deps, known, read)
   try {
     await send(deps, known, read, admitted)
@@ -45,7 +56,7 @@ export async function sendCall(deps: IntakeDeps, asked: Asked, held: Held): Prom
 }
 
 async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitted) {
-  const { asked, held, scanned } = read
+  const { asked, held, scanned, alike } = read
   const { plan, verdict, reservation, changes } = admitted
   const { exchange, caller } = asked
   const { reply } = exchange
@@ -54,10 +65,13 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
   const facts = toFacts({ ...known, provider: provider.name }, provider.kind === 'rehearsal')
   const begun = toBegun(facts, provider.kind, held.body.length, reservation.toLine())
   await deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
+  const kept = { call: known.id, body: held.body, trail: scanned.trail }
+  const body = deps.bodies.keep(read.session, kept, alike)
   const session = readSession(exchange.headers)
   const { answerHeaders, idleMs: stallMs } = deps.config
   const shown = { reply, headers: exchange.headers, answerHeaders }
-  const options = { begun, caller, plan, reservation, session, verdict, ...shown, ...held }
+  const told = { session, known: body, alike }
+  const options = { begun, caller, plan, reservation, verdict, ...told, ...shown, ...held }
   const call = new ModelCall(options, deps)
   if (reply.isGone) return call.end('unsent', null, null)
   const attempts = toAttempts(plan, (choice) =>
@@ -65,6 +79,14 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
   )
   const createFilter = changes.isUsageWanted ? createUsageFilter : undefined
   new Relay({ reply: call.reply, watcher: call, attempts, stallMs, createFilter }).start()
+}
+
+/** What a body can go on from: the same is read of it, and the same session said it. */
+function toSessionKey({ exchange, caller, wire, operation, model }: Asked): string {
+  const session =
+    caller.sandbox?.sub ??
+    `${caller.org} ${caller.key ?? caller.user} ${readSession(exchange.headers)}`
+  return `${wire} ${operation} ${model} ${session}`
 }
 
 /** The usage that the client did not ask for is not shown to it. */

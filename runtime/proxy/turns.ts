@@ -8,16 +8,33 @@ import { Fault } from '#kernel/fault.ts'
 import type { Logger } from '#kernel/log.ts'
 import type { Peers } from '#kernel/peers.ts'
 import { startRepeating } from '#kernel/repeat.ts'
-import type { NewTurn } from '../threads/api.ts'
+import type { AlikeBody, KnownBody } from './bodies.ts'
 import type { ProxyConfig } from './config.ts'
 import { openSegments, type Position } from './segments.ts'
 import type { TurnHead } from './turn.ts'
+import {
+  createRequestReader,
+  type ReadTurn,
+  sentType,
+  toLines,
+  toPieces,
+  toSent,
+} from './turn-lines.ts'
 
 export type Turns = AsyncDisposable & {
   /** Never throws: what can't be kept is counted. */
-  hand(turn: TurnHead, request: Buffer): void
+  hand(turn: HandedTurn): void
   /** Turns and bytes that will never arrive. */
   dropped(): { turns: number; bytes: number }
+}
+
+export type HandedTurn = {
+  head: TurnHead
+  request: Buffer
+  /** The same for calls that go on from it; null = it is small. */
+  known: KnownBody | null
+  /** What it goes on from. */
+  alike: AlikeBody | null
 }
 
 type Options = { folder: string; config: ProxyConfig['turns']; peers: Peers; log: Logger }
@@ -38,30 +55,29 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   const dropped = { turns: 0, bytes: 0 }
   const second = { beganMs: 0, bytes: 0 }
   let failures = 0
-  let waiting: Buffer[] = []
+  const requests = createRequestReader(segments)
+  let waiting: HandedTurn[] = []
 
-  const send = async (lines: readonly string[], signal: AbortSignal): Promise<void> => {
-    const json = { turns: lines.flatMap(toTurn) }
-    dropped.turns += lines.length - json.turns.length
-    if (json.turns.length === 0) return
+  const send = async (turns: readonly ReadTurn[], signal: AbortSignal): Promise<void> => {
+    const body = toSent(turns)
     try {
-      const call = { method: 'POST', path: '/internal/turns', json, signal } as const
-      await (await peers.call('threads', call)).body.dump()
+      const call = { method: 'POST', path: '/internal/turns', body, type: sentType } as const
+      await (await peers.call('threads', { ...call, signal })).body.dump()
     } catch (error) {
       const isRefused = error instanceof Fault && [400, 413, 422].includes(error.status)
       if (!isRefused) throw error
-      if (lines.length > 1) return sendEach(lines, signal)
+      if (turns.length > 1) return sendEach(turns, signal)
       dropped.turns += 1 // It would be refused the next time as well.
       log.warn({ error }, 'a conversation is refused by threads')
     }
   }
   /** One that is refused must not take the others with it. */
-  const sendEach = async (lines: readonly string[], signal: AbortSignal) => {
-    for (const line of lines) await send([line], signal)
+  const sendEach = async (turns: readonly ReadTurn[], signal: AbortSignal) => {
+    for (const turn of turns) await send([turn], signal)
   }
 
   /** A burst of calls has the processor first: what it leaves behind is sent when it is over. */
-  const pace = async (lines: readonly string[], signal: AbortSignal) => {
+  const pace = async (turns: readonly ReadTurn[], signal: AbortSignal) => {
     const leftMs = second.beganMs + secondMs - performance.now()
     if (leftMs > 0 && second.bytes >= config.bytesPerSecondMax) {
       await sleep(leftMs, undefined, { signal })
@@ -69,15 +85,14 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
     if (performance.now() >= second.beganMs + secondMs) {
       Object.assign(second, { beganMs: performance.now(), bytes: 0 })
     }
-    for (const { length } of lines) second.bytes += Math.max(length, bytesPerTurn)
+    for (const { request } of turns) second.bytes += Math.max(request.length, bytesPerTurn)
   }
 
   const sendAll = async (signal: AbortSignal) => {
     for (;;) {
-      const { lines, next } = await segments.read(sent, batchBytesMax)
-      if (lines.length === 0) return
-      for (let at = 0; at < lines.length; at += batchTurnsMax) {
-        const batch = lines.slice(at, at + batchTurnsMax)
+      const { bytes, next } = await segments.readBytes(sent, batchBytesMax)
+      if (bytes.length === 0) return
+      for await (const batch of toBatches(toLines(bytes), next.segment)) {
         await pace(batch, signal)
         await send(batch, signal)
       }
@@ -86,6 +101,26 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
       await writeFile(offsetFile, JSON.stringify(next), { mode: 0o600 })
       segments.discardBefore(next.segment)
     }
+  }
+
+  /** As the requests come to once they are put together: many lines may each stand for a large one. */
+  async function* toBatches(lines: readonly Buffer[], segment: number) {
+    let batch: ReadTurn[] = []
+    let bytes = 0
+    for (const line of lines) {
+      const turn = await requests.read(line, segment)
+      if (!turn) {
+        dropped.turns += 1 // It was torn when it was written.
+        continue
+      }
+      batch.push(turn)
+      bytes += turn.request.length
+      if (bytes < batchBytesMax && batch.length < batchTurnsMax) continue
+      yield batch
+      batch = []
+      bytes = 0
+    }
+    if (batch.length > 0) yield batch
   }
 
   const work = async (signal: AbortSignal) => {
@@ -107,15 +142,16 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   }
 
   const write = () => {
-    const pieces = waiting
+    const turns = waiting
     waiting = []
+    const segment = segments.next()
     try {
-      if (pieces.length > 0) segments.append(pieces)
+      if (turns.length > 0) segments.append(toPieces(turns, segment))
       if (segments.bytes() > config.backlogBytesMax) dropOldest()
     } catch (error) {
-      const turns = pieces.length / piecesPerTurn
-      dropped.turns += turns
-      log.warn({ error, turns }, 'conversations are not kept')
+      for (const { known } of turns) if (known) known.segment = null
+      dropped.turns += turns.length
+      log.warn({ error, turns: turns.length }, 'conversations are not kept')
     }
   }
 
@@ -123,39 +159,15 @@ export async function startTurns({ folder, config, peers, log }: Options): Promi
   starting.use(startRepeating(work, config.shipMs, log))
   const started = starting.move()
   return {
-    hand(turn, request) {
-      const head = Buffer.from(`${waiting.length === 0 ? '' : '\n'}${JSON.stringify(turn)}\t`)
-      const bytes = head.length + request.length
+    hand(turn) {
+      const bytes = turn.request.length
       if (bytes > config.turnBytesMax) {
         dropped.turns += 1
-        log.warn({ call: turn.call, bytes }, 'a conversation is too large to be kept')
-      } else if (waiting.push(head, toOneLine(request)) === piecesPerTurn) setTimeout(write, handMs)
+        log.warn({ call: turn.head.call, bytes }, 'a conversation is too large to be kept')
+      } else if (waiting.push(turn) === 1) setTimeout(write, handMs)
     },
     dropped: () => ({ ...dropped }),
     [Symbol.asyncDispose]: () => started.disposeAsync(),
-  }
-}
-
-const piecesPerTurn = 2 // What is said of it, and the request.
-const [newline, blank] = [0x0a, 0x20]
-
-// The body stands as it came, for escaping JSON inside JSON costs more than all else here. A line break in it is
-// space between two tokens (inside a string it would be no JSON), so a blank means the same and keeps the line whole.
-function toOneLine(request: Buffer): Buffer {
-  let at = request.indexOf(newline)
-  if (at < 0) return request
-  const line = Buffer.from(request)
-  for (; at >= 0; at = line.indexOf(newline, at + 1)) line[at] = blank
-  return line
-}
-
-/** None of a line that was torn when it was written. */
-function toTurn(line: string): NewTurn[] {
-  const end = line.indexOf('\t') // JSON has no bare tab.
-  try {
-    return [{ ...(JSON.parse(line.slice(0, end)) as TurnHead), request: line.slice(end + 1) }]
-  } catch {
-    return []
   }
 }
 

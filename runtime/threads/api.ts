@@ -24,7 +24,11 @@ export const NewTurn = z.strictObject({
 })
 export type NewTurn = z.infer<typeof NewTurn>
 
-/** What the proxy hands in at once, in the order of the calls. */
+/**
+ * What the proxy hands in at once, in the order of the calls. On the wire, as `application/x-treadle-turns`, each is a line: the turn
+ * without its request as JSON, a tab, and the request, in which a blank stands for each line break. As a string in JSON it would
+ * be escaped there and read twice here, which costs more than all else.
+ */
 export const turnsMax = 256
 export const NewTurns = z.strictObject({ turns: z.array(NewTurn).min(1).max(turnsMax) })
 export type NewTurns = z.infer<typeof NewTurns>

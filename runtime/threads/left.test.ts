@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createTestDeps, serviceClaims, type TestDeps } from '../testing/deps.ts'
 import { startPostgres } from '../testing/postgres.ts'
 import { startThreads } from './role.ts'
+import { turnLinesType } from './turn-lines.ts'
 
 const owned = new AsyncDisposableStack()
 let deps: TestDeps
@@ -29,9 +30,9 @@ test('senders that leave while they are asked who they are take no place of othe
       method: 'POST',
       headers: {
         authorization: `Bearer ${await deps.tokenFor(serviceClaims('proxy'))}`,
-        'content-type': 'application/json',
+        'content-type': turnLinesType,
       },
-      body: '{"turns":[]}',
+      body: 'no turn',
       ...(signal && { signal }),
     })
   const { promise, resolve: open } = Promise.withResolvers<void>()

@@ -9,6 +9,8 @@ import { createTestDeps, serviceClaims, type TestDeps, userClaims } from '../tes
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import type { NewTurn, StoredTurn, StoredTurns, Thread, ThreadWithMessages } from './api.ts'
 import { startThreads } from './role.ts'
+import { postTurns } from './testing.ts'
+import { turnLinesType } from './turn-lines.ts'
 
 const dayMs = 86_400_000
 type Said = { role: string; content: string }
@@ -41,7 +43,9 @@ describe('threads', () => {
     assert.equal(response.status, 200, await response.clone().text())
     return (await response.json()) as T
   }
-  const send = (turn: NewTurn) => ask(serviceClaims('proxy'), '/internal/turns', { turns: [turn] })
+  const sendAll = async (turns: readonly NewTurn[]) =>
+    postTurns(url, await deps.tokenFor(serviceClaims('proxy')), turns)
+  const send = (turn: NewTurn) => sendAll([turn])
   const store = async (turn: NewTurn) => {
     const response = await send(turn)
     assert.equal(response.status, 200, await response.clone().text())
@@ -158,7 +162,7 @@ describe('threads', () => {
   })
 
   const storeAll = async (turns: NewTurn[]) => {
-    const response = await ask(serviceClaims('proxy'), '/internal/turns', { turns })
+    const response = await sendAll(turns)
     assert.equal(response.status, 200, await response.clone().text())
     return ((await response.json()) as StoredTurns).turns
   }
@@ -207,21 +211,21 @@ describe('threads', () => {
 
   test('where one of many turns is not as it should be, none is stored', async () => {
     const turns = [nthTurn('whole', 1), { ...nthTurn('whole', 2), at: 'yesterday' }]
-    const response = await ask(serviceClaims('proxy'), '/internal/turns', { turns })
+    const response = await sendAll(turns)
     assert.equal(response.status, 400)
     assert.equal((await store(nthTurn('whole', 1))).added, 3)
   })
 
   test('more than 256 turns at once are refused', async () => {
     const turns = Array.from({ length: 257 }, () => nthTurn('many', 1))
-    const response = await ask(serviceClaims('proxy'), '/internal/turns', { turns })
+    const response = await sendAll(turns)
     assert.equal(response.status, 400)
   })
 
   test('more than eight turns at once are refused for now', async () => {
     const headers = {
       authorization: `Bearer ${await deps.tokenFor(serviceClaims('proxy'))}`,
-      'content-type': 'application/json',
+      'content-type': turnLinesType,
     }
     let refused = 0
     const open = Array.from({ length: 16 }, () =>

@@ -1,4 +1,4 @@
-import { json, type RequestHandler, type Response, Router } from 'express'
+import { type RequestHandler, type Response, Router, raw } from 'express'
 import type { Resource } from '#kernel/access.ts'
 import { serviceOf, userOf, withCaller } from '#kernel/caller.ts'
 import { parse } from '#kernel/parse.ts'
@@ -15,6 +15,7 @@ import { findThread } from './sql/threads.ts'
 import { storeTurns } from './store.ts'
 import { toStorable } from './text.ts'
 import { toThread } from './thread.ts'
+import { readTurnLines, turnLinesType } from './turn-lines.ts'
 
 type Deps = Pick<RoleDeps, 'db' | 'log' | 'verify' | 'access'>
 
@@ -27,12 +28,19 @@ export const threadsRoutes = (deps: Deps) =>
 function turnRoutes({ db, log }: Deps): Router {
   const store = { db, log, toLine: createLineReader() }
   return Router()
-    .use('/internal/turns', onlyForProxy, bounded(inFlightMax), json({ limit: turnBytesMax }))
+    .use(
+      '/internal/turns',
+      onlyForProxy,
+      bounded(inFlightMax),
+      raw({ type: turnLinesType, limit: turnBytesMax }),
+    )
     .post('/internal/turns', async (request, response) => {
-      const parsed = parse(NewTurns, request.body)
+      const body: unknown = request.body // Of another type it is none.
+      const turns = Buffer.isBuffer(body) ? readTurnLines(body) : []
+      const parsed = parse(NewTurns, { turns })
       if (!parsed.ok) throw fault('threads/invalid', { problems: parsed.problems })
-      const turns = await ask(storeTurns(store, parsed.value.turns))
-      response.json({ turns } satisfies StoredTurns)
+      const stored = await ask(storeTurns(store, parsed.value.turns))
+      response.json({ turns: stored } satisfies StoredTurns)
     })
 }
 

@@ -5,6 +5,7 @@ import { createTestDeps, serviceClaims, userClaims } from '../testing/deps.ts'
 import { startPostgres } from '../testing/postgres.ts'
 import type { NewTurn, SearchHit } from './api.ts'
 import { startThreads } from './role.ts'
+import { postTurns } from './testing.ts'
 
 const said = {
   code: 'Look at parseDuration in runtime/kernel/units.ts, it returns Array<string>.',
@@ -29,7 +30,7 @@ describe('search', () => {
     const deps = owned.use(await createTestDeps('threads', { postgres }))
     url = owned.use(await startThreads({ port: 0, retentionMs: 1e12, sweepMs: 60_000 }, deps)).url
     reader = { authorization: `Bearer ${await deps.tokenFor(userClaims())}` }
-    const proxy = `Bearer ${await deps.tokenFor(serviceClaims('proxy'))}`
+    const proxy = await deps.tokenFor(serviceClaims('proxy'))
     for (const [name, text] of Object.entries(said)) {
       const turn: NewTurn = {
         call: name,
@@ -46,12 +47,7 @@ describe('search', () => {
         request: JSON.stringify({ messages: [{ role: 'user', content: text }] }),
         answer: { text: '', toolCalls: [] },
       }
-      const headers = { authorization: proxy, 'content-type': 'application/json' }
-      const response = await fetch(new URL('/internal/turns', url), {
-        method: 'POST',
-        headers,
-        body: JSON.stringify({ turns: [turn] }),
-      })
+      const response = await postTurns(url, proxy, [turn])
       assert.equal(response.status, 200)
     }
   })

@@ -7,6 +7,7 @@ import { createTestDeps, serviceClaims, type TestDeps, userClaims } from '../tes
 import { startPostgres } from '../testing/postgres.ts'
 import type { NewTurn, StoredTurns, Thread, ThreadWithMessages } from './api.ts'
 import { startThreads } from './role.ts'
+import { postTurns } from './testing.ts'
 
 describe('who may read and write threads', () => {
   const owned = new AsyncDisposableStack()
@@ -33,8 +34,10 @@ describe('who may read and write threads', () => {
     assert.equal(response.status, 200, await response.clone().text())
     return (await response.json()) as T
   }
+  const send = async (claims: Claims, turn: unknown) =>
+    postTurns(url, await deps.tokenFor(claims), [turn])
   const store = async (turn: NewTurn) => {
-    const response = await ask(serviceClaims('proxy'), '/internal/turns', { turns: [turn] })
+    const response = await send(serviceClaims('proxy'), turn)
     assert.equal(response.status, 200, await response.clone().text())
     return ((await response.json()) as StoredTurns).turns[0]!
   }
@@ -87,10 +90,7 @@ describe('who may read and write threads', () => {
     ['another role', serviceClaims('spool'), 403],
   ] as [string, Claims, number][]) {
     test(`a turn from ${title} is refused`, async () => {
-      assert.equal(
-        (await ask(claims, '/internal/turns', { turns: [newTurn('refused', 'Hello.')] })).status,
-        status,
-      )
+      assert.equal((await send(claims, newTurn('refused', 'Hello.'))).status, status)
     })
   }
 
@@ -119,11 +119,11 @@ describe('who may read and write threads', () => {
   }
 
   test('a turn of another shape is refused', async () => {
-    const response = await ask(serviceClaims('proxy'), '/internal/turns', {
-      turns: [{ call: 'x' }],
-    })
-    assert.equal(response.status, 400)
-    assert.equal(((await response.json()) as { code: string }).code, 'threads/invalid')
+    for (const turn of [{ call: 'x' }, null, 'a', []]) {
+      const response = await send(serviceClaims('proxy'), turn)
+      assert.equal(response.status, 400)
+      assert.equal(((await response.json()) as { code: string }).code, 'threads/invalid')
+    }
   })
 
   test('an id that nobody has is absent', async () => {

@@ -11,6 +11,7 @@
 import type { Socket } from 'node:net'
 import type { Handle } from '../handler.ts'
 import { type Carrier, FastExchange } from './fast-exchange.ts'
+import type { Inlet, Sink } from './inlet.ts'
 import { type RequestHead, readRequestHead } from './request.ts'
 
 /** What a connection needs of its lane. */
@@ -35,15 +36,15 @@ const pipelinedBytesMax = 64 * 1024 // What a client may send ahead while its an
 const never = Number.POSITIVE_INFINITY
 const timeoutAnswer = 'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n'
 
-export class FastConnection implements Carrier {
+export class FastConnection implements Carrier, Sink {
   readonly socket: Socket
   readonly line: string | undefined
   readonly keepAliveS: number
   readonly #lane: Lane
-  readonly #onData = (data: Buffer) => {
-    this.#take(data)
-    this.#regulate()
-  }
+  readonly #inlet: Inlet | null
+  /** A place that was given for what comes next. */
+  #room: Buffer | null = null
+  readonly #onData = (data: Buffer) => void this.take(data)
   readonly #onDrain = () => this.#exchange?.onDrain?.()
   readonly #onEnd = () => this.#ended()
   readonly #onClose = () => this.#closed()
@@ -52,10 +53,13 @@ export class FastConnection implements Carrier {
   #exchange: FastExchange | null = null
   deadlineMs: number
 
-  constructor(socket: Socket, line: string | undefined, lane: Lane) {
+  /** @param inlet Where its bytes come from; null = from the socket's stream. */
+  constructor(socket: Socket, line: string | undefined, lane: Lane, inlet: Inlet | null) {
     this.socket = socket
     this.line = line
     this.#lane = lane
+    this.#inlet = inlet
+    if (inlet) inlet.sink = this
     this.keepAliveS = Math.floor(lane.keepAliveMs / 1_000)
     this.deadlineMs = lane.nowMs + lane.headersMs
     socket.on('data', this.#onData).on('drain', this.#onDrain)
@@ -73,6 +77,26 @@ export class FastConnection implements Carrier {
 
   wantBody(): void {
     this.socket.resume()
+  }
+
+  take(data: Buffer): boolean {
+    this.#take(data)
+    this.#exchange?.own()
+    this.#regulate()
+    return !this.socket.isPaused()
+  }
+
+  room(): Buffer | null {
+    this.#room = this.#state === 'body' ? this.#exchange!.room() : null
+    return this.#room
+  }
+
+  filled(place: Uint8Array, bytes: number): boolean {
+    const exchange = this.#exchange
+    if (place !== this.#room || this.#state !== 'body' || !exchange?.room()) return false
+    exchange.filled(bytes)
+    if (exchange.left === 0) this.#endBody()
+    return true
   }
 
   #take(data: Buffer): void {
@@ -99,7 +123,7 @@ export class FastConnection implements Carrier {
         this.#state = 'head'
         this.deadlineMs = this.#lane.nowMs + this.#lane.headersMs
       }
-      this.#early = all
+      this.#early = early ? all : Buffer.from(data)
       return
     }
     this.#early = null
@@ -138,7 +162,7 @@ export class FastConnection implements Carrier {
 
   /** A pipelined request waits for its turn. */
   #keepEarly(data: Buffer): void {
-    this.#early = this.#early ? Buffer.concat([this.#early, data]) : data
+    this.#early = this.#early ? Buffer.concat([this.#early, data]) : Buffer.from(data)
     if (this.#early.length > pipelinedBytesMax) this.socket.pause()
   }
 
@@ -178,10 +202,11 @@ export class FastConnection implements Carrier {
     this.deadlineMs = never
     this.#early = null
     const { socket } = this
+    if (this.#inlet) this.#inlet.sink = toStream(socket)
     socket.off('data', this.#onData).off('drain', this.#onDrain)
     socket.off('end', this.#onEnd).off('close', this.#onClose)
     socket.pause()
-    socket.unshift(bytes)
+    socket.unshift(Buffer.from(bytes))
     this.#lane.toGeneral(this, socket)
   }
 
@@ -222,3 +247,10 @@ export class FastConnection implements Carrier {
 }
 
 const goOn = (connection: FastConnection) => connection.goOn()
+
+/** For whoever reads the socket's stream. */
+const toStream = (socket: Socket): Sink => ({
+  take: (data) => socket.push(Buffer.from(data)),
+  room: () => null,
+  filled: () => false,
+})

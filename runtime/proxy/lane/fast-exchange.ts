@@ -32,8 +32,9 @@ export class FastExchange implements Exchange, Reply {
   readonly #carrier: Carrier
   /** Of the body, still to come. */
   #left: number
-  /** What came before anybody asked for it. */
+  /** What came before anybody asked for it, and how many pieces of that are no more the socket's memory. */
   #early: Buffer[] = []
+  #ownPieces = 0
   #collector: Collector | null = null
   /** The answer's head, until it is written with what comes first. */
   #head: string | null = null
@@ -96,7 +97,26 @@ export class FastExchange implements Exchange, Reply {
     return this.#early.reduce((sum, { length }) => sum + length, 0)
   }
 
-  /** Bytes of the body, and of nothing else. */
+  /** What is left of earlier bytes is kept: their memory is about to be read into again. */
+  own(): void {
+    for (; this.#ownPieces < this.#early.length; this.#ownPieces += 1) {
+      this.#early[this.#ownPieces] = Buffer.from(this.#early[this.#ownPieces]!)
+    }
+  }
+
+  /** Where the next bytes of the body belong; null = nowhere yet. */
+  room(): Buffer | null {
+    return this.#collector?.room() ?? null
+  }
+
+  /** So much came into its room. */
+  filled(bytes: number): void {
+    this.#left -= bytes
+    this.#collector!.filled(bytes)
+    if (this.#left === 0) this.#collector!.end()
+  }
+
+  /** Bytes of the body, and of nothing else; valid until the turn's end. */
   take(chunk: Buffer): void {
     this.#left -= chunk.length
     const collector = this.#collector

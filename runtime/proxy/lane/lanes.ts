@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import type { Handle } from '../handler.ts'
 import { FastConnection, type Lane } from './fast-connection.ts'
 import { GeneralExchange } from './general.ts'
+import { adopt } from './inlet.ts'
 import { headBytesMax } from './request.ts'
 
 export type LaneLimits = {
@@ -14,7 +15,7 @@ export type LaneLimits = {
   stallMs: number
 }
 export type Lanes = AsyncDisposable & {
-  /** @param line The sandbox whose line it is. */
+  /** @param socket Paused, as `pauseOnConnect` leaves it, or read from before. @param line The sandbox whose line it is. */
   accept(socket: Socket, line: string | undefined): void
   /** From now on answers end their connections, and idle ones end. */
   drain(): void
@@ -68,11 +69,14 @@ export function createLanes(handle: Handle, limits: LaneLimits): Lanes {
   }, stepMs).unref()
 
   return {
-    accept(socket, line) {
+    accept(accepted, line) {
+      const adopted = line === undefined ? adopt(accepted) : null
+      const socket = adopted?.socket ?? accepted
       sockets.add(socket)
       socket.on('error', () => {}) // A reset; 'close' follows, and the call it carried ends by that.
       socket.once('close', () => sockets.delete(socket))
-      fast.add(new FastConnection(socket, line, lane))
+      fast.add(new FastConnection(socket, line, lane, adopted?.inlet ?? null))
+      socket.resume()
     },
     drain() {
       lane.isDraining = true

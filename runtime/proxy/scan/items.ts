@@ -1,5 +1,7 @@
 // The items of a Responses call's input. Some stand for what the vendor keeps, some bring tools.
+import type { Draft } from './keys.ts'
 import { type Tools, walkTools } from './tools.ts'
+import { type Boundary, noteElement } from './trail.ts'
 import {
   isKey,
   openBrace,
@@ -12,6 +14,7 @@ import {
   type Walk,
   walkArray,
   walkObject,
+  walkOtherElements,
 } from './walk.ts'
 
 /** All of an item of these types came with it: the rest is an image, or lies at the vendor's. */
@@ -47,19 +50,22 @@ type Item = { type: string | null; role: boolean; sealed: boolean | null }
 
 /** @returns whether each item is whole, beside what the marks say. */
 export function walkItems(
-  walk: Walk,
+  draft: Draft,
   from: number,
-  tools: Tools,
+  boundary: Boundary | null,
 ): { to: number; areWhole: boolean } {
-  let areWhole = true
+  const { walk, tools } = draft
+  let areWhole = boundary?.areWhole ?? true
   if (walk.body[from] !== openBracket) return { to: skipValue(walk, from), areWhole }
-  const to = walkArray(walk, from, (at) => {
+  const visit = (at: number) => {
     if (walk.body[at] !== openBrace) return skipContent(walk, at)
     const item: Item = { type: null, role: false, sealed: null }
     const end = walkObject(walk, at, (key, value) => walkMember(walk, { key, value, item, tools }))
     if (!isWhole(item)) areWhole = false
+    noteElement(draft, end, areWhole)
     return end
-  })
+  }
+  const to = boundary ? walkOtherElements(walk, boundary.at, visit) : walkArray(walk, from, visit)
   return { to, areWhole }
 }
 

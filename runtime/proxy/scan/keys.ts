@@ -2,6 +2,7 @@
 import type { Wire } from '../api.ts'
 import { walkItems } from './items.ts'
 import { addName, type Tools, walkGeminiTools, walkTools } from './tools.ts'
+import { type Boundary, noteList, type Trail } from './trail.ts'
 import {
   invalid,
   openBrace,
@@ -40,6 +41,9 @@ export type Draft = {
   readonly tools: Tools
   /** It stands on what the vendor keeps. */
   isStored: boolean
+  trail: Trail | null
+  /** Of the list that is being walked. */
+  boundaries: Boundary[]
 }
 
 /** Reads the value at `at` and says where it ends. */
@@ -218,8 +222,12 @@ const contextManagement: Read = (draft, at) => {
   return to
 }
 
-const items: Read = (draft, at) => {
-  const { to, areWhole } = walkItems(draft.walk, at, draft.tools)
+const items: Read = (draft, at) => readItems(draft, at, null)
+
+/** @param boundary Where it goes on in a list that begins at `from`; null = at its start. */
+export function readItems(draft: Draft, from: number, boundary: Boundary | null): number {
+  const { to, areWhole } = walkItems(draft, from, boundary)
+  noteList(draft, from, to, true)
   if (!areWhole) draft.isStored = true
   return to
 }

@@ -11,6 +11,8 @@ export type Walk = {
   readonly marks: Marks
   isObscure: boolean
   isMarked: boolean
+  /** Of the list that is being skipped. */
+  onElement: ((at: number) => void) | null
 }
 
 export const quote = 0x22
@@ -30,31 +32,56 @@ export function walkObject(
   from: number,
   visit: (key: Span, at: number) => number,
 ): number {
+  if (walk.body[from] !== openBrace) throw invalid('It is no JSON.')
+  return walkMembers(walk, skipSpace(walk.body, from + 1), visit)
+}
+
+/** The members of an object from `from` on, a key or the object's end. */
+function walkMembers(walk: Walk, from: number, visit: (key: Span, at: number) => number): number {
   const { body } = walk
-  if (body[from] !== openBrace) throw invalid('It is no JSON.')
-  let at = skipSpace(body, from + 1)
+  let at = from
   while (body[at] !== closeBrace) {
     const key = { from: at, to: skipString(walk, at) }
     at = skipSpace(body, key.to)
     if (body[at] !== colon) throw invalid('It is no JSON.')
-    at = skipSpace(body, visit(key, skipSpace(body, at + 1)))
-    if (body[at] === comma) at = skipSpace(body, at + 1)
-    else if (body[at] !== closeBrace) throw invalid('It is no JSON.')
+    at = toNext(body, visit(key, skipSpace(body, at + 1)), closeBrace)
   }
   return at + 1
 }
 
+/** The same, from behind the value of a member. */
+export const walkOtherMembers = (
+  walk: Walk,
+  from: number,
+  visit: (key: Span, at: number) => number,
+): number => walkMembers(walk, toNext(walk.body, from, closeBrace), visit)
+
+/** From behind a value to the next member or element, or to `close`. */
+function toNext(body: Buffer, from: number, close: number): number {
+  const at = skipSpace(body, from)
+  if (body[at] === comma) return skipSpace(body, at + 1)
+  if (body[at] !== close) throw invalid('It is no JSON.')
+  return at
+}
+
 /** Calls `visit` with where each element of the array at `from` begins; it says where that ends. */
 export function walkArray(walk: Walk, from: number, visit: (at: number) => number): number {
+  return walkElements(walk, skipSpace(walk.body, from + 1), visit)
+}
+
+function walkElements(walk: Walk, from: number, visit: (at: number) => number): number {
   const { body } = walk
-  let at = skipSpace(body, from + 1)
-  while (body[at] !== closeBracket) {
-    at = skipSpace(body, visit(at))
-    if (body[at] === comma) at = skipSpace(body, at + 1)
-    else if (body[at] !== closeBracket) throw invalid('It is no JSON.')
-  }
+  let at = from
+  while (body[at] !== closeBracket) at = toNext(body, visit(at), closeBracket)
   return at + 1
 }
+
+/** The same, from behind an element. */
+export const walkOtherElements = (
+  walk: Walk,
+  from: number,
+  visit: (at: number) => number,
+): number => walkElements(walk, toNext(walk.body, from, closeBracket), visit)
 
 /** The text of a string that stands at `span`, quotes included. */
 export function readString(body: Buffer, { from, to }: Span): string {
@@ -111,9 +138,22 @@ export function skipContent(walk: Walk, from: number): number {
   return skipValue(walk, from)
 }
 
-function skipNested(walk: Walk, from: number, marks: Marks | null = null): number {
+/** The same of a list, or of what is left of it behind an element. `onElement` hears where objects and lists in it end. */
+export function skipList(
+  walk: Walk,
+  from: number,
+  depth: 0 | 1,
+  onElement: (at: number) => void,
+): number {
+  walk.onElement = onElement
+  const to = skipNested(walk, from, walk.marks, depth)
+  walk.onElement = null
+  return to
+}
+
+function skipNested(walk: Walk, from: number, marks: Marks | null = null, outside = 0): number {
   const { body } = walk
-  let depth = 0
+  let depth = outside
   for (let at = from; ; ) {
     const byte = body[at]
     if (byte === quote) {
@@ -124,7 +164,10 @@ function skipNested(walk: Walk, from: number, marks: Marks | null = null): numbe
     }
     if (byte === undefined) throw invalid('It ends too early.')
     if (byte === openBrace || byte === openBracket) depth += 1
-    else if (byte === closeBrace || byte === closeBracket) depth -= 1
+    else if (byte === closeBrace || byte === closeBracket) {
+      depth -= 1
+      if (depth === 1) walk.onElement?.(at + 1)
+    }
     at += 1
     if (depth === 0) return at
   }

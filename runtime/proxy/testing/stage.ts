@@ -19,7 +19,8 @@ import type { RoleName, SandboxClaims } from '#kernel/tokens.ts'
 import type { KeyCheck } from '../../auth/api.ts'
 import { createTestDeps, serviceClaims, type TestDeps, userClaims } from '../../testing/deps.ts'
 import type { TestPostgres } from '../../testing/postgres.ts'
-import type { NewTurn, NewTurns } from '../../threads/api.ts'
+import type { NewTurn } from '../../threads/api.ts'
+import { readTurnLines } from '../../threads/turn-lines.ts'
 import type { NewProviderInput, SandboxRecord } from '../api.ts'
 import { type ProxyConfig, parseConfig } from '../config.ts'
 import { type ProxyRole, startProxy } from '../role.ts'
@@ -105,7 +106,7 @@ async function startPeers() {
   }
   const answer = (request: IncomingMessage, response: ServerResponse, body: string) => {
     if (request.url === '/internal/keys') return response.end(JSON.stringify(state.keys))
-    const { turns } = JSON.parse(body) as NewTurns
+    const turns = readTurnLines(Buffer.from(body)) as NewTurn[]
     const status = isRefused(turns) ? 400 : state.threadsStatus
     if (status < 300) state.turns.push(...turns)
     return response.writeHead(status).end()

@@ -1,5 +1,5 @@
 // Reads an answer beside the relay, never in its way: bytes are queued and read in a later turn of the event loop,
-// after the client has them. Whatever goes wrong in here ends the reading and never the call.
+// after the client has them, many at once: what is read counts at the answer's end. Whatever goes wrong in here ends the reading and never the call.
 import type { Transform } from 'node:stream'
 import type { Wire } from '../api.ts'
 import { Answer, type WireReader } from './answer.ts'
@@ -13,6 +13,7 @@ import { SseReader } from './sse.ts'
 
 const wireReaders: Readonly<Record<Wire, WireReader>> = { messages, chat, responses, gemini }
 
+const queueBytesMax = 8 * 1024 // A thousand slow streams hold this much each.
 const wholeBytesMax = 32 * 1024 * 1024 // As large as a request may be; a longer answer is not read, and estimated.
 const decodedBytesMax = 64 * 1024 * 1024 // A small compressed answer may unpack to anything.
 
@@ -37,6 +38,7 @@ export class AnswerReader {
   #values: JsonValues | null = null
   #isBegun = false
   #queue: Buffer[] = []
+  #queuedBytes = 0
   #whole: Buffer[] = []
   #bytes = 0
   #isScheduled = false
@@ -62,7 +64,8 @@ export class AnswerReader {
       return
     }
     this.#queue.push(chunk)
-    this.#schedule()
+    this.#queuedBytes += chunk.length
+    if (this.#queuedBytes >= queueBytesMax) this.#schedule()
   }
 
   end(): void {
@@ -80,6 +83,7 @@ export class AnswerReader {
     this.#isScheduled = false
     const queue = this.#queue
     this.#queue = []
+    this.#queuedBytes = 0
     for (const chunk of queue) {
       if (this.#isBroken) break
       if (this.#decoder) this.#decoder.write(chunk)

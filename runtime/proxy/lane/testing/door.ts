@@ -43,8 +43,9 @@ export async function startDoor(
   more: Partial<LaneLimits> = {},
 ) {
   const lanes = createLanes(handle, { ...limits, ...more })
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-    lanes.accept(socket, undefined),
+  const server = createServer(
+    { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
+    (socket) => lanes.accept(socket, undefined),
   )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
