@@ -38,6 +38,12 @@ export function createViewer(
   let writer: TerminalWriter = null
   let wantsPlace = mode === 'take'
   let end: End | undefined
+  let goOn: (() => void) | undefined
+  const drained = () => {
+    const resume = goOn
+    goOn = undefined
+    resume?.()
+  }
   let wasToldOff = false // Once, and not for each key.
 
   const sendSize = (size = sizeOf(stdout)) => {
@@ -75,8 +81,10 @@ export function createViewer(
     onBytes(bytes, resume) {
       if (spot) spot.offset += bytes.length
       const takesMore = stdout.write(bytes)
-      if (!takesMore) stdout.once('drain', resume)
-      return takesMore
+      if (takesMore) return true
+      if (!goOn) stdout.once('drain', drained)
+      goOn = resume // Of the line there is now: one that broke meanwhile has nothing to resume.
+      return false
     },
     onNews(news) {
       if (news.type === 'hello') greet(news)
