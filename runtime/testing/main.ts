@@ -22,7 +22,9 @@ const parts = startTests(
 const said = text(parts.stdout!)
 const ended = await Promise.all([once(whole, 'exit'), once(parts, 'exit')])
 process.stdout.write(await said)
-process.exitCode = ended.every(([code]) => code === 0) ? 0 : 1
+const failed = ['whole Treadle', 'parts'].filter((_, at) => ended[at]![0] !== 0)
+if (failed.length > 0) process.stdout.write(`Tests of the ${failed.join(' and the ')} failed.\n`)
+process.exitCode = failed.length > 0 ? 1 : 0
 
 function startTests(of: readonly string[], stdout: 'inherit' | 'pipe') {
   return spawn(process.execPath, [...flags, ...of], { stdio: ['ignore', stdout, 'inherit'] })
