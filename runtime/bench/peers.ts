@@ -101,9 +101,16 @@ export async function startPortkey(upstream: string, owned: AsyncDisposableStack
   return toPeer({ name: 'portkey', url: `http://127.0.0.1:${port}`, pid: program.pid, headers })
 }
 
+// One key makes all calls here, so many that the breaker would take them for a tight loop: it counts, and lets them pass.
+const breakerless = 'proxy:\n  breaker:\n    keyCallsMax: 1000000000\n'
+
 /** The appliance with all its roles, as `npm start` runs it; the client has an API key. */
 export async function startTreadle(upstream: string, owned: AsyncDisposableStack, core: number) {
-  const treadle = owned.use(await startAppliance())
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'))
+  owned.defer(() => rmSync(folder, { recursive: true }))
+  const config = join(folder, 'config.yaml')
+  writeFileSync(config, breakerless)
+  const treadle = owned.use(await startAppliance(`--config=${config}`))
   const { key } = await treadle.client.post<MadeKey>('/api/keys', { name: 'bench' })
   await treadle.client.post('/api/providers', {
     ...{ name: 'mock', kind: 'anthropic', key: 'sk-vaulted', baseUrl: upstream },

@@ -72,6 +72,7 @@ export const ProxyConfig = z.strictObject({
   rulesPollMs: Duration,
   breaker: z.strictObject({
     callsMax: z.int().min(1),
+    keyCallsMax: z.int().min(1),
     windowMs: Duration,
     retryAfterS: z.int().min(1).max(30),
   }),

@@ -64,7 +64,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   )
   if (previous !== null) await rewrapProviders({ db, vault, log })
   const { prices } = starting.use(await startPrices({ config, log, now }))
-  const sandboxes = createSandboxes(config.breaker.callsMax)
+  const sandboxes = createSandboxes()
   const observer = starting.use(startObserver({ config, log }))
   const ledger = starting.use(
     await startLedger({ folder, config: config.ledger, db, log, now, prices }),

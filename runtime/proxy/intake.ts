@@ -11,12 +11,13 @@ import type { Exchange } from './exchange.ts'
 import type { Ledger } from './ledger.ts'
 import type { Arrival } from './observe/call-watch.ts'
 import type { Observer } from './observe/observer.ts'
+import { createBreaker } from './pace.ts'
 import type { Prices } from './prices/prices.ts'
 import type { Providers } from './providers.ts'
 import { Refusal } from './refusal.ts'
 import type { Router } from './routing/router.ts'
 import type { Stored } from './routing/stored.ts'
-import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
+import type { Sandboxes, SandboxState } from './sandboxes.ts'
 import { sendCall } from './send-call.ts'
 import { sendStored } from './stored.ts'
 import type { Turns } from './turns.ts'
@@ -67,13 +68,16 @@ export function createIntake(deps: IntakeDeps): Intake {
   const { config, sandboxes, now } = deps
   const store: BodyStore = { bytes: 0, bytesMax: config.bodiesBytesMax }
   const crowd = createCrowd(config.inFlightMax)
+  const breaker = createBreaker(config.breaker)
   return {
     settled: crowd.settled,
     async take(asked) {
       const { exchange, caller } = asked
       const atMs = performance.now()
       const state = caller.sandbox ? sandboxes.get(caller.sandbox.sub) : undefined
-      if (state) assertPace(state, now().getTime(), config.breaker)
+      if (state) breaker.sandbox(state.pace, atMs)
+      else if (caller.key !== null) breaker.key(caller.key, atMs)
+      if (state) state.lastActiveMs = now().getTime()
       const leave = crowd.enter(state)
       let bytes = 0
       const onSettled = () => {

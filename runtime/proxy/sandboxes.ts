@@ -1,15 +1,13 @@
 // What each sandbox has spent and when it last did something, in memory: no call waits for a database to know.
 import type { SandboxClaims } from '#kernel/tokens.ts'
 import type { Purse, SandboxCaps } from './budgets/fit.ts'
-import { Refusal } from './refusal.ts'
+import { newPace, type Pace } from './pace.ts'
 
 export type SandboxState = Purse & {
   inFlight: number
   /** Epoch ms of the last beginning or byte; 0 = not since this process started. */
   lastActiveMs: number
-  /** When the last calls began, a ring: the oldest one tells whether they came too fast. */
-  readonly begins: Float64Array
-  beginAt: number
+  readonly pace: Pace
 }
 
 export type Sandboxes = {
@@ -19,18 +17,17 @@ export type Sandboxes = {
   restore(sandbox: string, spent: { nanoUsd: number; tokens: number }): void
 }
 
-// 1.2 KB each. The longest idle ones leave: a machine runs tens at once, so their passes have ended long ago.
+// 0.3 KB each. The longest idle ones leave: a machine runs tens at once, so their passes have ended long ago.
 export const sandboxesMax = 2_000
 
-export function createSandboxes(callsMax: number): Sandboxes {
+export function createSandboxes(): Sandboxes {
   const states = new Map<string, SandboxState>()
   const get = (sandbox: string): SandboxState => {
     const known = states.get(sandbox)
     if (known) return known
     if (states.size >= sandboxesMax) evict(states)
-    const begins = new Float64Array(callsMax).fill(Number.NEGATIVE_INFINITY)
     const purse: Purse = { nanoUsd: 0, tokens: 0, heldNanoUsd: 0, heldTokens: 0 }
-    const made = { ...purse, inFlight: 0, lastActiveMs: 0, begins, beginAt: 0 }
+    const made = { ...purse, inFlight: 0, lastActiveMs: 0, pace: newPace() }
     states.set(sandbox, made)
     return made
   }
@@ -52,20 +49,4 @@ function evict(states: Map<string, SandboxState>): void {
   const idle = [...states].filter(([, state]) => state.inFlight === 0)
   idle.sort(([, one], [, other]) => one.lastActiveMs - other.lastActiveMs)
   for (const [sandbox] of idle.slice(0, sandboxesMax / 10)) states.delete(sandbox)
-}
-
-/** Refuses a call when as many as the ring holds began within the window. An agent in a tight loop makes 25 a second. */
-export function assertPace(
-  state: SandboxState,
-  nowMs: number,
-  { windowMs, retryAfterS }: { windowMs: number; retryAfterS: number },
-): void {
-  const oldest = state.begins[state.beginAt]!
-  if (nowMs - oldest < windowMs) {
-    const say = `${state.begins.length} calls in ${windowMs / 1_000} s is the most.`
-    throw new Refusal('rate/loop', say, retryAfterS)
-  }
-  state.lastActiveMs = nowMs
-  state.begins[state.beginAt] = nowMs
-  state.beginAt = (state.beginAt + 1) % state.begins.length
 }

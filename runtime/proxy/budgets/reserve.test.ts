@@ -204,7 +204,7 @@ describe('a reservation', () => {
     const desk = open()
     bank.budgets.clear()
     desk.engine.remove(1)
-    const purse = createSandboxes(1).get('sb-1')
+    const purse = createSandboxes().get('sb-1')
     const caps = toSandboxCaps(purse, { nanoUsdMax: 10_000, tokensMax: 2_000 })
     const boundOf = (outputTokens: number) => ({
       nanoUsd: outputTokens,
