@@ -20,7 +20,13 @@ const route = {
 const policy = {
   ...{ subject: 'key:k1', models: { allow: ['claude-*'], deny: ['claude-opus-*'] }, tools: lists },
   ...{ serverTools: { allow: [], deny: [] }, outputTokensMax: 8_000, outputOver: 'clip' },
-  ...{ regions: ['eu'], retention: ['zdr'], logging: 'metadata', updatedAt: at },
+  ...{
+    regions: ['eu'],
+    retention: ['zdr'],
+    logging: 'metadata',
+    onClientLeft: 'drain',
+    updatedAt: at,
+  },
 }
 const health = {
   ...{ state: 'good', class: null, failures: 0, coolingUntil: null, inFlight: 1, callsMax: 4 },
@@ -31,6 +37,7 @@ const explained = {
   policy: {
     ...{ isAllowed: true, checks: [], regions: null, retention: [], outputTokensMax: null },
     logging: 'full',
+    onClientLeft: 'cancel',
   },
   route: { name: 'main', strategy: 'order', affinity: 'session', retry: null },
   candidates: [
@@ -95,6 +102,7 @@ describe('routes and policies on the command line', () => {
     const { stdout } = await call(
       ...['policy', 'set', '--key', 'k1', '--models', 'claude-*', '--server-tools', ''],
       ...['--max-output', '8000', '--clip', '--regions', 'eu', '--logging', 'metadata'],
+      ...['--on-client-left', 'drain'],
     )
     assert.equal(stdout, 'Set the policy of the key k1.\n')
     assert.deepEqual(sent().body, {
@@ -105,6 +113,7 @@ describe('routes and policies on the command line', () => {
       outputOver: 'clip',
       regions: ['eu'],
       logging: 'metadata',
+      onClientLeft: 'drain',
     })
   })
 
@@ -114,6 +123,7 @@ describe('routes and policies on the command line', () => {
     const { stdout } = await call('policy', 'show')
     assert.match(stdout, /models +claude-\*; not claude-opus-\*/)
     assert.match(stdout, /server tools +none/)
+    assert.match(stdout, /client leaves +drain/)
     assert.match(stdout, /8000 tokens; what asks for more is lowered/)
     assert.match((await call('policy', 'list')).stdout, /key:k1 .*eu .*metadata/)
   })

@@ -99,7 +99,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const money = { prices, budgets, sandboxes }
   const intake = createIntake({ config, router, stored, turns, ...money, ...watched })
   const handle = createHandler({ identify, intake, rules, ...watched })
-  const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
+  const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.end))
   const started = starting.move()
   return {
     modelUrl,

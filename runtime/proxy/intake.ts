@@ -6,6 +6,7 @@ import type { Budgets } from './budgets/budgets.ts'
 import type { Caller } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
 import { sendCount } from './count.ts'
+import { createDrains, type Drains } from './drains.ts'
 import { decodeBody, readEncoding } from './encoding.ts'
 import type { Exchange } from './exchange.ts'
 import type { Ledger } from './ledger.ts'
@@ -55,13 +56,14 @@ export type Held = {
   packed: Buffer
   state: SandboxState | undefined
   onSettled: () => void
+  drains: Drains
 }
 
 export type Intake = {
   /** Resolves when the call is on its way. Throws the refusal otherwise, with nothing sent. */
   take(asked: Asked): Promise<void>
-  /** Resolves when no call is in flight. */
-  settled(): Promise<void>
+  /** No client is left: cuts what runs on without one, and resolves when no call is in flight. */
+  end(): Promise<void>
 }
 
 export function createIntake(deps: IntakeDeps): Intake {
@@ -69,8 +71,12 @@ export function createIntake(deps: IntakeDeps): Intake {
   const store: BodyStore = { bytes: 0, bytesMax: config.bodiesBytesMax }
   const crowd = createCrowd(config.inFlightMax)
   const breaker = createBreaker(config.breaker)
+  const drains = createDrains(config.drain)
   return {
-    settled: crowd.settled,
+    end() {
+      drains.close()
+      return crowd.settled()
+    },
     async take(asked) {
       const { exchange, caller } = asked
       const atMs = performance.now()
@@ -96,7 +102,7 @@ export function createIntake(deps: IntakeDeps): Intake {
           bytes += body.length
         }
         const forward = asked.operation === 'count' ? sendCount : sendCall
-        await forward(deps, asked, { arrival, body, packed, state, onSettled })
+        await forward(deps, asked, { arrival, body, packed, state, drains, onSettled })
       } catch (error) {
         onSettled()
         throw error

@@ -64,7 +64,8 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
     toOutgoing(choice, { asked, held, scanned, changes }),
   )
   const createFilter = changes.isUsageWanted ? createUsageFilter : undefined
-  new Relay({ reply: call.reply, watcher: call, attempts, stallMs, createFilter }).start()
+  const drains = verdict.onClientLeft === 'drain' ? held.drains : null
+  new Relay({ reply: call.reply, watcher: call, attempts, stallMs, drains, createFilter }).start()
 }
 
 /** The usage that the client did not ask for is not shown to it. */

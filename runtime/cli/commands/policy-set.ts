@@ -17,6 +17,7 @@ type Options = SubjectOptions & {
   regions?: string
   retention?: string
   logging?: Policy['logging']
+  onClientLeft?: 'cancel' | 'drain'
 }
 
 export const policySet: SubCommand<Options> = {
@@ -47,6 +48,12 @@ export const policySet: SubCommand<Options> = {
           'metadata',
           'full',
         ]),
+      )
+      .addOption(
+        new Option(
+          '--on-client-left <what>',
+          'what becomes of an answer whose client left: it is cancelled, or runs on for its exact usage',
+        ).choices(['cancel', 'drain']),
       ),
   async run({ connect, out }, _args, options) {
     const subject = toSubject(options)
@@ -79,7 +86,7 @@ const toLists = (allow: string | undefined, deny: string | undefined): Lists => 
 })
 
 function toPolicy(options: Options): NewPolicyInput {
-  const { maxOutput, clip, regions, retention, logging } = options
+  const { maxOutput, clip, regions, retention, logging, onClientLeft } = options
   return {
     models: toLists(options.models, options.denyModels),
     tools: toLists(options.tools, options.denyTools),
@@ -89,5 +96,6 @@ function toPolicy(options: Options): NewPolicyInput {
     ...(regions !== undefined && { regions: toModels(regions) }),
     ...(retention !== undefined && { retention: toModels(retention) }),
     ...(logging && { logging }),
+    ...(onClientLeft && { onClientLeft }),
   }
 }

@@ -82,6 +82,7 @@ function toLines(found: Explained, look: Look): string[] {
       retention: policy.retention.join(', ') || null,
       output: policy.outputTokensMax === null ? null : `${policy.outputTokensMax} tokens at most`,
       logging: policy.logging,
+      'client leaves': policy.onClientLeft,
       budgets: found.budgets.map(({ name }) => name).join(', ') || 'none counts',
     },
     look,

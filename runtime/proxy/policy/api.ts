@@ -34,6 +34,11 @@ export const NewPolicy = z.strictObject({
    * conversation, in threads. Usage and cost are always kept.
    */
   logging: z.enum(loggings).default('full'),
+  /**
+   * What becomes of an answer whose client left. cancel: the upstream is aborted at once, and what it did is estimated.
+   * drain: it finishes, within `drain` of the config, and its usage is exact. Null = as another policy says, or cancel.
+   */
+  onClientLeft: z.enum(['cancel', 'drain']).nullable().default(null),
 })
 export type NewPolicy = z.infer<typeof NewPolicy>
 export type NewPolicyInput = z.input<typeof NewPolicy>

@@ -101,8 +101,22 @@ describe('a policy', () => {
     ])
     assert.deepEqual(verdict, {
       ...{ regions: ['eu'], retention: ['zdr', 'hipaa'], outputTokensMax: 10, logging: 'metadata' },
+      onClientLeft: 'cancel',
     })
   })
+
+  for (const [one, other, expected] of [
+    [null, null, 'cancel'],
+    ['drain', null, 'drain'],
+    [null, 'drain', 'drain'],
+    ['drain', 'cancel', 'cancel'],
+    ['cancel', 'drain', 'cancel'],
+  ] as const) {
+    test(`an answer whose client left, of ${one} and ${other}: ${expected}`, () => {
+      const held = [scoped({ onClientLeft: one }), scoped({ onClientLeft: other }, 'key:k-1')]
+      assert.equal(judge(call(), held).onClientLeft, expected)
+    })
+  }
 
   test('none gives a sandbox another model than its token names', () => {
     const wide = scoped({ models: lists(['*']) }, 'sandboxes')

@@ -22,12 +22,14 @@ export type Verdict = {
   /** The most tokens an answer may have; null = as asked. A call that asks for more was refused, or is to be clipped. */
   outputTokensMax: number | null
   logging: Logging
+  onClientLeft: 'cancel' | 'drain'
 }
 const openVerdict: Verdict = {
   regions: null,
   retention: [],
   outputTokensMax: null,
   logging: 'full',
+  onClientLeft: 'cancel',
 }
 
 type Asked = { caller: Caller; model: string; facts: CallFacts }
@@ -134,8 +136,12 @@ export const isAmong = (patterns: readonly string[], name: string): boolean =>
 
 export function toVerdict(scoped: readonly Scoped[]): Verdict {
   const policies = scoped.map(({ policy }) => policy)
+  const isDraining =
+    policies.some(({ onClientLeft }) => onClientLeft === 'drain') &&
+    !policies.some(({ onClientLeft }) => onClientLeft === 'cancel')
   return policies.reduce<Verdict>(
     (verdict, { regions, retention, outputTokensMax, logging }) => ({
+      onClientLeft: isDraining ? 'drain' : 'cancel',
       regions: intersect(verdict.regions, regions),
       retention: [...new Set([...verdict.retention, ...retention])],
       outputTokensMax: lower(verdict.outputTokensMax, outputTokensMax),

@@ -144,6 +144,7 @@ export type Explained = {
     retention: string[]
     outputTokensMax: number | null
     logging: 'off' | 'metadata' | 'full'
+    onClientLeft: 'cancel' | 'drain'
   }
   /** Null = none matches: the oldest provider that lists the model and speaks the wire. */
   route: { name: string; strategy: string; affinity: string; retry: NewRoute['retry'] } | null

@@ -22,4 +22,5 @@ export const toAttempts = (
   ended({ outcome, status }) {
     if (outcome !== 'refused' && status !== null) plan.answered(status)
   },
+  stop: () => plan.stop(),
 })

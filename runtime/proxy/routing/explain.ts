@@ -52,6 +52,7 @@ export function explain(
       retention: [...limits.retention],
       outputTokensMax: limits.outputTokensMax,
       logging: limits.logging,
+      onClientLeft: limits.onClientLeft,
     },
     route: route
       ? { name: route.name, strategy: route.strategy, affinity: route.affinity, retry: route.retry }

@@ -32,10 +32,12 @@ const own = [
   ...['/api/policies/key:key-1', '/api/policies/sandboxes'],
 ]
 
-export async function startFork(postgres: TestPostgres) {
+type Config = Parameters<typeof startStage>[0]['config']
+
+export async function startFork(postgres: TestPostgres, config: Config = {}) {
   await using starting = new AsyncDisposableStack()
   const second = starting.use(await startUpstream())
-  const stage = starting.use(await startStage({ postgres }))
+  const stage = starting.use(await startStage({ postgres, config }))
   stage.peers.keys.push(keyCheck(otherKey, { id: 'key-2', org: 'elsewhere', user: 'eve' }))
   let count = 0
   const started = starting.move()
@@ -61,10 +63,16 @@ export async function startFork(postgres: TestPostgres) {
       return (await response.json()) as Route
     },
     /** One session a call, so that no call finds its way by an earlier one. */
-    call(body: object = {}, path = '/v1/messages', headers: Record<string, string> = {}) {
+    call(
+      body: object = {},
+      path = '/v1/messages',
+      headers: Record<string, string> = {},
+      signal?: AbortSignal,
+    ) {
       count += 1
       return fetch(new URL(path, stage.url), {
         method: 'POST',
+        ...(signal && { signal }),
         headers: { 'x-api-key': clientKey, 'x-session-id': `s-${count}`, ...headers },
         body: JSON.stringify({ model: 'm-1', ...body }),
       })
