@@ -15,6 +15,7 @@ const route = {
   strategy: 'order',
   retry: { triesMax: 3, on: ['overloaded'] },
   affinity: 'session',
+  pingS: 20,
   createdAt: at,
 }
 const policy = {
@@ -39,7 +40,7 @@ const explained = {
     logging: 'full',
     onClientLeft: 'cancel',
   },
-  route: { name: 'main', strategy: 'order', affinity: 'session', retry: null },
+  route: { name: 'main', strategy: 'order', affinity: 'session', retry: null, pingS: 20 },
   candidates: [
     { provider: 'a', model: 'm', isIn: true, reason: 'a target', health, isPriced: true },
     { provider: 'b', model: 'm', isIn: false, reason: 'gone', health: null, isPriced: null },
@@ -64,7 +65,7 @@ describe('routes and policies on the command line', () => {
     const { code, stdout } = await call(
       ...['route', 'add', 'opus', '--models', 'claude-opus-*', '--to', 'claude'],
       ...['--to', 'eu=opus-eu@3', '--to', 'c@2', '--retry-on', 'overloaded,unsent', '--stream'],
-      ...['--tag', 'env=prod', '--no-affinity'],
+      ...['--tag', 'env=prod', '--no-affinity', '--ping', '15'],
     )
     assert.deepEqual([code, stdout], [0, 'Route opus: claude-opus-*.\n'])
     assert.deepEqual(sent().body, {
@@ -77,6 +78,7 @@ describe('routes and policies on the command line', () => {
       ],
       retry: { triesMax: 3, on: ['overloaded', 'unsent'] },
       affinity: 'off',
+      pingS: 15,
     })
   })
 
@@ -92,7 +94,9 @@ describe('routes and policies on the command line', () => {
     instance.routes['GET /api/routes/opus'] = route
     const listed = await call('route', 'list')
     assert.match(listed.stdout, /opus +claude-opus-\* +claude, eu=opus-eu@3 +order +overloaded/)
-    assert.match((await call('route', 'show', 'opus')).stdout, /only +stream true/)
+    const shown = (await call('route', 'show', 'opus')).stdout
+    assert.match(shown, /only +stream true/)
+    assert.match(shown, /pings +after 20 s of silence in a stream/)
     instance.routes['GET /api/routes'] = { items: [], cursor: null }
     assert.match((await call('route', 'list')).stdout, /route add/)
   })
@@ -140,6 +144,7 @@ describe('routes and policies on the command line', () => {
     assert.equal(code, 0)
     assert.match(stdout, /✓ m goes to a\n/)
     assert.match(stdout, /budgets +daily/)
+    assert.match(stdout, /pings +after 20 s/)
     assert.match(stdout, /a +m +yes +good +1\/4 +known +a target/)
     assert.deepEqual(sent().body, { model: 'm', key: 'k1' })
   })

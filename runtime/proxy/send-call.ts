@@ -10,6 +10,7 @@ import { findHeader } from './headers.ts'
 import type { Asked, Held, IntakeDeps } from './intake.ts'
 import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
 import { type Changes, toOutgoing } from './outgoing.ts'
+import { withPings } from './pings.ts'
 import { type Attribution, readAttribution } from './policy/tags.ts'
 import type { Verdict } from './policy/verdict.ts'
 import { rehearsalPrefix } from './providers.ts'
@@ -65,7 +66,9 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
   )
   const createFilter = changes.isUsageWanted ? createUsageFilter : undefined
   const drains = verdict.onClientLeft === 'drain' ? held.drains : null
-  new Relay({ reply: call.reply, watcher: call, attempts, stallMs, drains, createFilter }).start()
+  const pingMs = plan.route?.pingS ? plan.route.pingS * 1_000 : null
+  const told = withPings(call.reply, pingMs, { wire: known.wire, headers: exchange.headers })
+  new Relay({ reply: told, watcher: call, attempts, stallMs, drains, createFilter }).start()
 }
 
 /** The usage that the client did not ask for is not shown to it. */

@@ -78,6 +78,7 @@ function toLines(found: Explained, look: Look): string[] {
         ? `${route.name} (${route.strategy})`
         : 'none: the oldest provider that lists it',
       retry: route?.retry ? `on ${route.retry.on.join(', ')}` : 'off',
+      pings: route?.pingS ? `after ${route.pingS} s` : null,
       regions: policy.regions?.join(', ') ?? null,
       retention: policy.retention.join(', ') || null,
       output: policy.outputTokensMax === null ? null : `${policy.outputTokensMax} tokens at most`,

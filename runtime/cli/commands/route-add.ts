@@ -11,6 +11,7 @@ type Options = {
   retryOn?: string
   tries?: string
   affinity: boolean
+  ping?: string
   wires?: string
   stream?: boolean
   tag?: string[]
@@ -51,6 +52,7 @@ export const routeAdd: SubCommand<Options> = {
       )
       .option('--tries <count>', 'how many in all, 5 at most; 3 unless said')
       .option('--no-affinity', 'do not keep the calls of a session together')
+      .option('--ping <seconds>', 'a sign of life in a stream that is silent for so long')
       .option('--wires <names>', 'only messages, chat, responses or gemini')
       .option('--stream', 'only calls that stream')
       .option('--no-stream', 'only calls that do not')
@@ -76,7 +78,7 @@ export const collect = (text: string, before: string[] = []) => [...before, text
 const toExample = ({ match }: Route) => match.models[0]!.replace(/\*$/, 'NAME')
 
 function toRoute(name: string, options: Options): NewRouteInput {
-  const { strategy, retryOn, tries, affinity } = options
+  const { strategy, retryOn, tries, affinity, ping } = options
   const on = retryOn === undefined ? [] : (toModels(retryOn) as never[])
   const triesMax = tries === undefined ? 3 : toCount('--tries', tries)
   return {
@@ -86,6 +88,7 @@ function toRoute(name: string, options: Options): NewRouteInput {
     ...(strategy && { strategy }),
     ...(on.length > 0 && { retry: { triesMax, on } }),
     affinity: affinity ? 'session' : 'off',
+    ...(ping !== undefined && { pingS: toCount('--ping', ping) }),
   }
 }
 

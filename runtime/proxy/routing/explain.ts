@@ -55,7 +55,13 @@ export function explain(
       onClientLeft: limits.onClientLeft,
     },
     route: route
-      ? { name: route.name, strategy: route.strategy, affinity: route.affinity, retry: route.retry }
+      ? {
+          name: route.name,
+          strategy: route.strategy,
+          affinity: route.affinity,
+          retry: route.retry,
+          pingS: route.pingS,
+        }
       : null,
     candidates: looked.map((one) => toCandidate(one, route !== undefined, deps)),
     order: decided.order,
