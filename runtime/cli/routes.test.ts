@@ -65,12 +65,12 @@ describe('routes and policies on the command line', () => {
     const { code, stdout } = await call(
       ...['route', 'add', 'opus', '--models', 'claude-opus-*', '--to', 'claude'],
       ...['--to', 'eu=opus-eu@3', '--to', 'c@2', '--retry-on', 'overloaded,unsent', '--stream'],
-      ...['--tag', 'env=prod', '--no-affinity', '--ping', '15'],
+      ...['--tag', 'env=prod', '--no-affinity', '--ping', '15', '--teams', 'search'],
     )
     assert.deepEqual([code, stdout], [0, 'Route opus: claude-opus-*.\n'])
     assert.deepEqual(sent().body, {
       name: 'opus',
-      match: { models: ['claude-opus-*'], stream: true, tags: { env: 'prod' } },
+      match: { models: ['claude-opus-*'], stream: true, tags: { env: 'prod' }, teams: ['search'] },
       targets: [
         { provider: 'claude', order: 0 },
         { provider: 'eu', order: 1, model: 'opus-eu', weight: 3 },
@@ -130,6 +130,13 @@ describe('routes and policies on the command line', () => {
     assert.match(stdout, /client leaves +drain/)
     assert.match(stdout, /8000 tokens; what asks for more is lowered/)
     assert.match((await call('policy', 'list')).stdout, /key:k1 .*eu .*metadata/)
+  })
+
+  test('policy set holds for a team, and for one subject at once', async () => {
+    instance.routes['PUT /api/policies/team%3Asearch'] = { ...policy, subject: 'team:search' }
+    const { stdout } = await call('policy', 'set', '--team', 'search', '--models', 'm')
+    assert.equal(stdout, 'Set the policy of the team search.\n')
+    assert.equal((await call('policy', 'set', '--team', 'a', '--sandboxes')).code, 2)
   })
 
   test('policy remove lifts that of sandboxes', async () => {

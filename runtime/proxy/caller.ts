@@ -12,6 +12,8 @@ export type Caller = {
   user: string
   /** The API key's id. */
   key: string | null
+  /** The API key's, or its maker's. */
+  team: string | null
   sandbox: SandboxClaims | null
 }
 
@@ -50,7 +52,13 @@ export function createIdentify(keys: Keys, verify: Verifier, now: () => Date): I
   const verifyLine = async (token: string, line: string): Promise<Caller> => {
     const claims = await verify(token)
     if (claims?.kind !== 'sandbox') throw new Refusal('credential/refused')
-    const caller: Caller = { org: claims.org, user: claims.user, key: null, sandbox: claims }
+    const caller: Caller = {
+      org: claims.org,
+      user: claims.user,
+      key: null,
+      team: null,
+      sandbox: claims,
+    }
     if (verified.size >= tokensMax) verified.delete(verified.keys().next().value!)
     verified.set(token, { caller, untilMs: (decodeJwt(token).exp ?? 0) * 1_000 })
     return assertLine(caller, line)
@@ -61,14 +69,14 @@ export function createIdentify(keys: Keys, verify: Verifier, now: () => Date): I
     if (claims?.kind !== 'service') throw new Refusal('credential/refused')
     const org = findHeader(headers, orgHeader)
     if (!org) throw new Refusal('credential/refused', `A role says for whom, in ${orgHeader}.`)
-    return { org, user: `role:${claims.sub}`, key: null, sandbox: null }
+    return { org, user: `role:${claims.sub}`, key: null, team: null, sandbox: null }
   }
 
   return (credential, line, headers) => {
     if (line !== undefined) return identifyLine(credential, line)
     if (!credential.startsWith(keyPrefix)) return identifyRole(credential, headers)
-    const { id, org, user } = keys.check(credential)
-    return { org, user, key: id, sandbox: null }
+    const { id, org, user, team } = keys.check(credential)
+    return { org, user, key: id, team, sandbox: null }
   }
 }
 
@@ -78,9 +86,9 @@ function assertLine(caller: Caller, line: string): Caller {
 }
 
 /** Whose budgets its calls of a model count in. */
-export const toSpender = ({ org, user, key, sandbox }: Caller, model: string): Spender => ({
+export const toSpender = ({ org, user, key, team, sandbox }: Caller, model: string): Spender => ({
   org,
-  team: null,
+  team,
   user,
   key,
   loop: sandbox?.loop ?? null,

@@ -4,7 +4,17 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import type { Page } from '../spool/api.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import type { Call, LiveCalls } from './api.ts'
-import { errorOf, type Fork, fine, json, retry, script, startFork } from './testing/fork.ts'
+import type { Explained } from './routing/api.ts'
+import {
+  errorOf,
+  type Fork,
+  fine,
+  json,
+  retry,
+  script,
+  startFork,
+  teamKey,
+} from './testing/fork.ts'
 import { clientKey, type Stage, sandboxClaims, startLine, until } from './testing/stage.ts'
 
 const closeMsMax = 250 // 50 where the machine is idle.
@@ -100,6 +110,57 @@ describe('a policy of calls', () => {
       assert.deepEqual(await list(), ['m-1', 'fast'])
       await set('org', { models: { deny: ['m-*'] } })
       assert.deepEqual(await list(), ['fast'])
+    })
+
+    describe('of a team', () => {
+      const ofTeam = { 'x-api-key': teamKey }
+      const call = (headers = {}) => fork.call({}, '/v1/messages', headers)
+      before(() => until(async () => (await call(ofTeam)).status !== 401))
+
+      test('a policy holds for its keys alone, beside that of the organisation', async () => {
+        await fork.addRoute()
+        await set('team:search', { models: { deny: ['m-1'] } })
+        const refused = await call(ofTeam)
+        assert.equal(refused.status, 403)
+        assert.match((await errorOf(refused)).message, /the policy team:search/)
+        assert.equal((await call()).status, 200)
+        await set('team:search', {})
+        await set('org', { models: { deny: ['m-1'] } })
+        assert.equal((await call(ofTeam)).status, 403)
+      })
+
+      test('a route is taken by its keys alone', async () => {
+        await fork.addRoute({
+          match: { models: ['m-1'], teams: ['search'] },
+          targets: [{ provider: 'b' }],
+        })
+        await call(ofTeam)
+        await call()
+        assert.deepEqual(fork.seen(), [1, 1])
+        assert.equal(fork.second.seen[0]!.headers['x-api-key'], 'sk-b')
+        const asked = { model: 'm-1', key: 'key-3' }
+        const response = await stage.admin('POST', '/api/explain', asked)
+        assert.equal(((await response.json()) as Explained).route?.name, 'main')
+      })
+
+      test('a budget counts its keys alone', async () => {
+        await fork.addRoute()
+        const budget = {
+          name: 'few',
+          level: 'team',
+          subject: 'search',
+          unit: 'requests',
+          amount: 1,
+        }
+        const made = await stage.admin('POST', '/api/budgets', { ...budget, window: 'total' })
+        assert.equal(made.status, 201, await made.clone().text())
+        assert.equal((await call(ofTeam)).status, 200)
+        const refused = await call(ofTeam)
+        assert.equal(refused.status, 402)
+        assert.match((await errorOf(refused)).message, /Budget few \(team search/)
+        assert.equal((await call()).status, 200)
+        await stage.admin('DELETE', '/api/budgets/few')
+      })
     })
 
     test('a provider in the region is chosen, and one outside is not', async () => {

@@ -33,7 +33,8 @@ export async function sendCall(deps: IntakeDeps, asked: Asked, held: Held): Prom
   const { exchange, wire, caller } = asked
   const scanned = scan(held.body, asked)
   const said = readAttribution(exchange.headers, scanned.endUser)
-  const known = { id: randomUUID(), caller, model: scanned.model, wire, beganAt: deps.now() }
+  const { model } = scanned
+  const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now(), said }
   const read = { asked, held, scanned, said }
   const admitted = await admit(deps, known, read)
   try {

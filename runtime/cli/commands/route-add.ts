@@ -16,6 +16,7 @@ type Options = {
   stream?: boolean
   tag?: string[]
   keys?: string
+  teams?: string
   regions?: string
   retention?: string
   replace?: boolean
@@ -58,6 +59,7 @@ export const routeAdd: SubCommand<Options> = {
       .option('--no-stream', 'only calls that do not')
       .option('--tag <tag>', 'only calls with this tag, NAME=VALUE; again for more', collect)
       .option('--keys <ids>', 'only calls of these API keys')
+      .option('--teams <names>', 'only calls with API keys of these teams')
       .option('--regions <names>', 'only calls whose policy asks for one of these')
       .option('--retention <labels>', 'only calls whose policy asks for all of these')
       .option('--replace', 'change the route of this name'),
@@ -93,13 +95,14 @@ function toRoute(name: string, options: Options): NewRouteInput {
 }
 
 function toMatch(options: Options): NewRouteInput['match'] {
-  const { models, wires, stream, tag, keys, regions, retention } = options
+  const { models, wires, stream, tag, keys, teams, regions, retention } = options
   return {
     models: toModels(models),
     ...(wires !== undefined && { wires: toModels(wires) as never[] }),
     ...(stream !== undefined && { stream }),
     ...(tag && { tags: toTags(tag) }),
     ...(keys !== undefined && { keys: toModels(keys) }),
+    ...(teams !== undefined && { teams: toModels(teams) }),
     ...(regions !== undefined && { regions: toModels(regions) }),
     ...(retention !== undefined && { retention: toModels(retention) }),
   }

@@ -15,7 +15,7 @@ const ending: CallEnding = {
 type Who = { org?: string; provider?: string; model?: string }
 
 function watchOf({ org = 'north', provider = 'acme', model = 'm-1' }: Who = {}): CallWatch {
-  const caller = { org, user: 'mia', key: 'key-1', sandbox: null }
+  const caller = { org, user: 'mia', key: 'key-1', team: null, sandbox: null }
   const known = { id: 'call-1', caller, provider, model, wire: 'messages' } as const
   const begun = toBegun(toFacts({ ...known, beganAt: new Date() }, false), 'anthropic', 100)
   const arrival = { atMs: performance.now(), bodyMs: 0 }

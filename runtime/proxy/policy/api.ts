@@ -43,8 +43,11 @@ export const NewPolicy = z.strictObject({
 export type NewPolicy = z.infer<typeof NewPolicy>
 export type NewPolicyInput = z.input<typeof NewPolicy>
 
-/** `org`, `sandboxes` (all of the organisation), or `key:<id>`. */
+/** `org`, `sandboxes` (all of the organisation), `team:<name>`, or `key:<id>`. */
 export const Subject = z
   .string()
-  .regex(/^(org|sandboxes|key:[A-Za-z0-9_-]{1,100})$/, 'Write org, sandboxes, or key:ID.')
+  .regex(
+    /^(org|sandboxes|team:[a-z0-9-]{1,63}|key:[A-Za-z0-9_-]{1,100})$/,
+    'Write org, sandboxes, team:NAME or key:ID.',
+  )
 export type Policy = NewPolicy & { subject: string; updatedAt: string }

@@ -41,14 +41,13 @@ export type RouteAsked = {
   /** The provider that stores the response it goes on from (`Stored.find`). */
   storedAt?: string | null
   tags?: Readonly<Record<string, string>>
-  team?: string | null
 }
 
 /** What people set, in memory. */
 export type RulesInMemory = {
   routesOf(org: string): readonly Route[]
   /** The policies that hold for a caller. */
-  scopedOf(caller: Pick<Caller, 'org' | 'key' | 'sandbox'>): readonly Scoped[]
+  scopedOf(caller: Pick<Caller, 'org' | 'key' | 'team' | 'sandbox'>): readonly Scoped[]
 }
 
 export type Planned = { plan: Plan; verdict: Verdict }
@@ -163,7 +162,7 @@ const describe = (asked: RouteAsked, { regions, retention }: Verdict) => ({
   wire: asked.wire,
   stream: asked.scan.stream,
   tags: asked.tags ?? {},
-  team: asked.team ?? null,
+  team: asked.caller.team,
   key: asked.caller.key,
   regions,
   retention,

@@ -21,6 +21,8 @@ export const fine = json(200, { id: 'resp_1', status: 'completed', usage })
 
 /** A key of another organisation. */
 export const otherKey = 'trd_other-org-17aa'
+/** A key of the team `search`. */
+export const teamKey = 'trd_team-search-55c0'
 export const retry = (...on: RetryClass[]) => ({ retry: { triesMax: 5, on } })
 
 export const script = (upstream: Upstream, run: Script) => {
@@ -29,7 +31,7 @@ export const script = (upstream: Upstream, run: Script) => {
 
 const own = [
   ...['/api/providers/a', '/api/providers/b', '/api/routes/main', '/api/policies/org'],
-  ...['/api/policies/key:key-1', '/api/policies/sandboxes'],
+  ...['/api/policies/key:key-1', '/api/policies/sandboxes', '/api/policies/team:search'],
 ]
 
 type Config = Parameters<typeof startStage>[0]['config']
@@ -39,6 +41,7 @@ export async function startFork(postgres: TestPostgres, config: Config = {}) {
   const second = starting.use(await startUpstream())
   const stage = starting.use(await startStage({ postgres, config }))
   stage.peers.keys.push(keyCheck(otherKey, { id: 'key-2', org: 'elsewhere', user: 'eve' }))
+  stage.peers.keys.push(keyCheck(teamKey, { id: 'key-3', team: 'search' }))
   let count = 0
   const started = starting.move()
   return {
