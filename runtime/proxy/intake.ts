@@ -91,7 +91,9 @@ export function createIntake(deps: IntakeDeps): Intake {
         leave()
       }
       try {
-        if (asked.operation === 'stored') return await sendStored(deps, asked, onSettled)
+        if (asked.operation === 'stored') {
+          return await sendStored(deps, asked, { arrival: { atMs, bodyMs: 0 }, onSettled })
+        }
         const encoding = readEncoding(exchange.headers)
         const packed = await exchange.readBody(config.bodyBytesMax, store)
         bytes = packed.length

@@ -58,12 +58,16 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
   await deps.ledger.begin(begun) // From here on the call is booked, whatever happens.
   const session = readSession(exchange.headers)
   const { answerHeaders, idleMs: stallMs } = deps.config
-  const shown = { reply, headers: exchange.headers, answerHeaders }
+  const { operation } = asked
+  const shown = { reply, headers: exchange.headers, operation, answerHeaders }
   const options = { begun, caller, plan, reservation, session, verdict, ...shown, ...held }
   const call = new ModelCall(options, deps)
   if (reply.isGone) return call.end('unsent', null, null)
-  const attempts = toAttempts(plan, (choice) =>
-    toOutgoing(choice, { asked, held, scanned, changes }),
+  const outgoing = { asked, held, scanned, changes }
+  const attempts = toAttempts(
+    plan,
+    (choice) => toOutgoing(choice, outgoing),
+    (end) => call.tried(end),
   )
   const createFilter = changes.isUsageWanted ? createUsageFilter : undefined
   const drains = verdict.onClientLeft === 'drain' ? held.drains : null
