@@ -182,6 +182,26 @@ describe('a policy of calls', () => {
       )
     })
 
+    test('a budget that clips refuses what would be left with less than it may think', async () => {
+      await fork.addRoute()
+      const budget = { name: 'tight', level: 'org', unit: 'tokens', amount: 4_000, window: 'total' }
+      const clip = { clip: 'allow', clipTokensMin: 1 }
+      const made = await stage.admin('POST', '/api/budgets', { ...budget, ...clip })
+      assert.equal(made.status, 201, await made.clone().text())
+      const thinking = { type: 'enabled', budget_tokens: 2_048 }
+      const refused = await fork.call({ max_tokens: 50_000, thinking })
+      assert.equal(refused.status, 402)
+      assert.match(
+        (await errorOf(refused)).message,
+        /Budget tight .*This call can come to 4\d\d\d tokens/,
+      )
+      assert.deepEqual(fork.seen(), [0, 0])
+      assert.equal((await fork.call({ max_tokens: 50_000 })).status, 200)
+      const { max_tokens: asked } = JSON.parse(stage.upstream.seen[0]!.body.toString())
+      assert.ok(asked > 1_000 && asked < 2_048, String(asked))
+      await stage.admin('DELETE', '/api/budgets/tight')
+    })
+
     test('a sandbox gets no other model by a policy that allows all', async () => {
       await fork.addRoute()
       await set('sandboxes', { models: { allow: ['*'] } })

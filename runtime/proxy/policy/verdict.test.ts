@@ -34,6 +34,20 @@ describe('a policy', () => {
     ['wants the answer limited', { outputTokensMax: 10 }, {}, 'x', 'policy/output'],
     ['clips instead', { outputTokensMax: 10, outputOver: 'clip' }, {}, 'x', 'allowed'],
     [
+      'clips no further than what may be thought',
+      { outputTokensMax: 10, outputOver: 'clip' },
+      { outputTokens: 50, outputTokensMin: 11 },
+      'x',
+      'policy/output',
+    ],
+    [
+      'clips to what is above that',
+      { outputTokensMax: 11, outputOver: 'clip' },
+      { outputTokens: 50, outputTokensMin: 11 },
+      'x',
+      'allowed',
+    ],
+    [
       'forbids a tool',
       { tools: lists(null, ['bash']) },
       { tools: ['a', 'bash'] },

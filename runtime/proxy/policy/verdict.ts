@@ -9,6 +9,8 @@ import { loggings } from './api.ts'
 /** What counts here of a call, as the scan of its body finds it. */
 export type CallFacts = {
   outputTokens: number | null
+  /** A lower bound is refused by the vendor. */
+  outputTokensMin?: number
   tools: readonly string[]
   serverTools: readonly string[]
 }
@@ -97,7 +99,11 @@ const rules: readonly Rule[] = [
     name: 'output',
     code: 'policy/output',
     findBreach: ({ outputTokensMax: most, outputOver }, { facts }) => {
-      if (most === null || outputOver === 'clip') return null
+      if (most === null) return null
+      const { outputTokensMin: fewest = 0 } = facts
+      if (outputOver === 'clip' && fewest <= most) return null
+      if (fewest > most)
+        return `It may think ${fewest - 1} tokens, and ${most} is the most of an answer.`
       const asked = facts.outputTokens
       if (asked === null) return `Say how many tokens the answer may have, ${most} at most.`
       return asked <= most ? null : `It asks for ${asked} tokens, and ${most} is the most.`

@@ -26,6 +26,7 @@ import { hasSlot, Plan } from './plan.ts'
 export type ScanFacts = {
   stream: boolean
   outputMax: { tokens: number } | null
+  outputTokensMin?: number
   tools: readonly string[]
   serverTools: readonly { type: string }[]
   previousResponse: string | null
@@ -152,6 +153,7 @@ const toCall = ({ caller, model, scan }: RouteAsked) => ({
   model,
   facts: {
     outputTokens: scan.outputMax?.tokens ?? null,
+    outputTokensMin: scan.outputTokensMin ?? 0,
     tools: scan.tools,
     serverTools: scan.serverTools.map(({ type }) => type),
   },
