@@ -115,8 +115,16 @@ export function createKeys(
       const row = keyPattern.test(key) ? await db.maybeOne(findHolder(hashOf(key), now())) : null
       if (!row) return undefined
       uses.set(row.id, now())
-      const { id, user_id: sub, org, role } = row
-      return { claims: { kind: 'user', sub, org, role, channel: 'key' }, session: null, key: id }
+      const { id, user_id: sub, org, role, team } = row
+      const claims = {
+        kind: 'user',
+        sub,
+        org,
+        role,
+        channel: 'key',
+        ...(team && { team }),
+      } as const
+      return { claims, session: null, key: id }
     },
     checks: async () =>
       (await db.any(listChecks(now()))).map(

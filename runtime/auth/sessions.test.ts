@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { serviceClaims } from '../testing/deps.ts'
-import { startEchoPeer } from '../testing/echo-peer.ts'
+import { type Echo, startEchoPeer } from '../testing/echo-peer.ts'
 import { cookieOf, type FrontDoor, startFrontDoor } from '../testing/front-door.ts'
 import type { EndedSessions, Key, KeyCheck, MadeKey, Me, OrgList, SessionList } from './api.ts'
 
@@ -317,6 +317,8 @@ describe('sessions and organisations', () => {
       const path = `/api/keys/${rotated.id}`
       const set = (team: string | null) => door.call('PUT', path, { ...owner, json: { team } })
       assert.equal((await json<Key>(set('ads'))).team, 'ads')
+      const echoed = await json<Echo>(door.call('GET', '/api/loops', { key: rotated.key }))
+      assert.equal(echoed.claims?.kind === 'user' && echoed.claims.team, 'ads')
       const key = await door.deps.tokenFor(serviceClaims('proxy'))
       const checks = await json<KeyCheck[]>(door.call('GET', '/internal/keys', { key }))
       assert.deepEqual(

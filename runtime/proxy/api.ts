@@ -105,7 +105,7 @@ export type Call = {
   attempt: number | null
   sandbox: string | null
   key: string | null
-  /** The API key's. */
+  /** The API key's, or that of the key that started the loop. */
   team: string | null
   /** What its caller said of it: `x-treadle-tags`, and for whom it is. */
   tags: Readonly<Record<string, string>>

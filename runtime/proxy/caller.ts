@@ -12,7 +12,7 @@ export type Caller = {
   user: string
   /** The API key's id. */
   key: string | null
-  /** The API key's, or its maker's. */
+  /** The API key's, or that of the key that started the loop. */
   team: string | null
   sandbox: SandboxClaims | null
 }
@@ -52,13 +52,8 @@ export function createIdentify(keys: Keys, verify: Verifier, now: () => Date): I
   const verifyLine = async (token: string, line: string): Promise<Caller> => {
     const claims = await verify(token)
     if (claims?.kind !== 'sandbox') throw new Refusal('credential/refused')
-    const caller: Caller = {
-      org: claims.org,
-      user: claims.user,
-      key: null,
-      team: null,
-      sandbox: claims,
-    }
+    const { org, user, team = null } = claims
+    const caller: Caller = { org, user, key: null, team, sandbox: claims }
     if (verified.size >= tokensMax) verified.delete(verified.keys().next().value!)
     verified.set(token, { caller, untilMs: (decodeJwt(token).exp ?? 0) * 1_000 })
     return assertLine(caller, line)

@@ -129,6 +129,22 @@ describe('a policy of calls', () => {
         assert.equal((await call(ofTeam)).status, 403)
       })
 
+      test('a policy holds for what a loop of the team runs', async () => {
+        await fork.addRoute()
+        await set('team:search', { models: { deny: ['m-1'] } })
+        const statusOf = async (claims: object) => {
+          const full = sandboxClaims({ sub: 'sb-team', ...claims })
+          await using line = await startLine(stage, full.sub)
+          const response = await fetch(new URL('/v1/messages', line.url), {
+            method: 'POST',
+            headers: { authorization: `Bearer ${await stage.deps.tokenFor(full)}` },
+            body: JSON.stringify({ model: 'm-1' }),
+          })
+          return response.status
+        }
+        assert.deepEqual([await statusOf({ team: 'search' }), await statusOf({})], [403, 200])
+      })
+
       test('a route is taken by its keys alone', async () => {
         await fork.addRoute({
           match: { models: ['m-1'], teams: ['search'] },

@@ -65,11 +65,11 @@ export const endKey = (org: string, id: string, at: Date, now: Date) =>
     update auth.keys set expires_at = least(expires_at, ${sql.timestamp(at)})
     where org = ${org} and id = ${id} and ${isLive(now)} returning ${columns}`
 
-const Holder = Person.extend({ id: z.string() })
+const Holder = Person.extend({ id: z.string(), team: z.string().nullable() })
 
 export const findHolder = (hash: string, now: Date) =>
   sql.type(Holder)`
-    select id, org, user_id, role from auth.keys join auth.memberships using (org, user_id)
+    select id, org, user_id, role, team from auth.keys join auth.memberships using (org, user_id)
     where hash = ${hash} and ${isLive(now)}`
 
 const Check = z.object({

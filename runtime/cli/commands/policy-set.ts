@@ -69,7 +69,7 @@ export const policySet: SubCommand<Options> = {
 export const withSubject: NonNullable<SubCommand['options']> = (command) =>
   command
     .option('--key <id>', 'of this API key')
-    .option('--team <name>', 'of the API keys of this team')
+    .option('--team <name>', 'of the API keys and loops of this team')
     .option('--sandboxes', 'of what runs in loops')
 
 export function toSubject({ key, team, sandboxes }: SubjectOptions): string {

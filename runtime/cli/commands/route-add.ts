@@ -59,7 +59,7 @@ export const routeAdd: SubCommand<Options> = {
       .option('--no-stream', 'only calls that do not')
       .option('--tag <tag>', 'only calls with this tag, NAME=VALUE; again for more', collect)
       .option('--keys <ids>', 'only calls of these API keys')
-      .option('--teams <names>', 'only calls with API keys of these teams')
+      .option('--teams <names>', 'only calls of these teams')
       .option('--regions <names>', 'only calls whose policy asks for one of these')
       .option('--retention <labels>', 'only calls whose policy asks for all of these')
       .option('--replace', 'change the route of this name'),

@@ -43,7 +43,7 @@ export const usage: SubCommand<Options> = {
       .option('--days <count>', 'how many days back; 7 unless said')
       .option('--loop <id>', 'only what a loop used')
       .option('--by <names>', 'sums also by team, user, key, end-user or tag:NAME, with commas')
-      .option('--team <name>', 'only calls with API keys of this team')
+      .option('--team <name>', 'only calls of this team')
       .option('--end-user <id>', 'only calls that were for this end user')
       .option('--tag <tag>', 'only calls with this tag, NAME=VALUE')
       .option('--csv', 'as comma-separated values')
