@@ -100,7 +100,8 @@ export const toOperationName = ({ wire, operation }: Pick<SeriesOf, 'wire' | 'op
   operationNames[operation] ?? (wire === 'gemini' ? 'generate_content' : 'chat')
 const operationNames: Partial<Record<Operation, string>> = {
   embed: 'embeddings',
-  // The conventions have no names for these two.
+  // The conventions have no names for these.
+  compact: 'compact',
   count: 'count_tokens',
   stored: 'stored_response',
 }
