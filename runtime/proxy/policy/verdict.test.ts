@@ -132,6 +132,12 @@ describe('a policy', () => {
     })
   }
 
+  test('an answer of a sandbox is cancelled when that leaves, whatever is said', () => {
+    const ask = { ...call({}, 'm-1'), caller: sandboxCaller({ model: 'm-1' }) }
+    const held = [scoped({ onClientLeft: 'drain' }, 'sandboxes')]
+    assert.equal(judge(ask, held).onClientLeft, 'cancel')
+  })
+
   test('none gives a sandbox another model than its token names', () => {
     const wide = scoped({ models: lists(['*']) }, 'sandboxes')
     const ask = { ...call({}, 'm-2'), caller: sandboxCaller({ model: 'm-1' }) }

@@ -46,7 +46,7 @@ export function judge(asked: Asked, scoped: readonly Scoped[]): Verdict {
       if (say !== null) throw new Refusal(rule.code, `${say} ${toWhose(scope)}`)
     }
   }
-  return toVerdict(scoped)
+  return toVerdict(asked.caller, scoped)
 }
 
 /** The same, for a person who asks why: every rule of every policy, with what it says. */
@@ -140,9 +140,14 @@ export const isAmong = (patterns: readonly string[], name: string): boolean =>
     pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name,
   )
 
-export function toVerdict(scoped: readonly Scoped[]): Verdict {
+/** What a sandbox began ends with it: what came later would be missing from its pass's record, and from the loop's caps. */
+export function toVerdict(
+  { sandbox }: Pick<Caller, 'sandbox'>,
+  scoped: readonly Scoped[],
+): Verdict {
   const policies = scoped.map(({ policy }) => policy)
   const isDraining =
+    !sandbox &&
     policies.some(({ onClientLeft }) => onClientLeft === 'drain') &&
     !policies.some(({ onClientLeft }) => onClientLeft === 'cancel')
   return policies.reduce<Verdict>(

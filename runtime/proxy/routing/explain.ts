@@ -39,7 +39,7 @@ export function explain(
   const asked = toAsked(question, caller, wire ?? 'messages')
   const scoped = deps.rules.scopedOf(caller)
   const checks = explainPolicies(toCall(asked), scoped)
-  const limits = toVerdict(scoped)
+  const limits = toVerdict(caller, scoped)
   const { looked, route } = look(asked, limits, deps)
   const decided = decide(asked, deps)
   return {
