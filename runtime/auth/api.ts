@@ -4,14 +4,27 @@ import { Duration } from '#kernel/units.ts'
 
 const overlapMsMax = 30 * 86_400_000 // Who needs longer needs two keys.
 
+const Team = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'Use lower-case letters, digits and inner hyphens.',
+  )
+
 export const NewKey = z.strictObject({
   name: z.string().min(1).max(100),
+  /** Whose budgets, policies and routes its calls count in as well; an owner's to say. */
+  team: Team.optional(),
   /** Default: no end. */
   expiresInDays: z.int().min(1).max(3_650).optional(),
 })
 export type NewKey = z.infer<typeof NewKey>
 
-/** `POST /api/keys/:id/rotate`: another key of the same name and for as long; the old one ends after the overlap. */
+/** `PUT /api/keys/:id`: an owner's to say. The proxy takes it over with its next look at the keys. */
+export const KeyChange = z.strictObject({ team: Team.nullable() })
+export type KeyChange = z.infer<typeof KeyChange>
+
+/** `POST /api/keys/:id/rotate`: another key of the same name and team, for as long; the old one ends after the overlap. */
 export const KeyRotation = z.strictObject({
   /** Default: a day. None = it ends at once. */
   overlap: Duration.refine((ms) => ms <= overlapMsMax, 'At most 30 days.').prefault('24h'),
@@ -24,6 +37,7 @@ export type Key = {
   name: string
   org: string
   user: string
+  team: string | null
   createdAt: string
   expiresAt: string | null
   lastUsedAt: string | null
@@ -79,6 +93,7 @@ export type KeyCheck = {
   hash: string
   org: string
   user: string
+  team: string | null
   expiresAt: string | null
 }
 /** Newest first; never more than an organisation may have, so in one page. */

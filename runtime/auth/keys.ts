@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { DatabasePool } from 'slonik'
 import type { UserClaims } from '#kernel/tokens.ts'
-import type { Key, KeyCheck, MadeKey, NewKey } from './api.ts'
+import type { Key, KeyChange, KeyCheck, MadeKey, NewKey } from './api.ts'
 import type { Caller } from './caller.ts'
 import { fault } from './errors.ts'
 import { hashOf, newSecretText } from './secret-text.ts'
@@ -16,6 +16,7 @@ import {
   listKeys,
   markUsed,
   revokeKey,
+  setKeyTeam,
 } from './sql/keys.ts'
 
 export const keyPrefix = 'trd_'
@@ -30,6 +31,7 @@ export type Keys = {
   list(org: string, user: string | null): Promise<Key[]>
   find(org: string, id: string): Promise<Key>
   revoke(claims: UserClaims, id: string): Promise<Key>
+  change(claims: UserClaims, id: string, change: KeyChange): Promise<Key>
   /** Makes one like it, for the same user; the old one ends after `overlapMs`. */
   rotate(claims: UserClaims, id: string, overlapMs: number): Promise<MadeKey>
   /** Whose key it is, while it is live. Its use is noted and written down later, many at once. */
@@ -53,7 +55,8 @@ export function createKeys(
         const { org, sub: user, channel } = claims
         const days = wanted.expiresInDays
         const expiresAt = days === undefined ? null : new Date(now().getTime() + days * dayMs)
-        const made = toNewKey({ org, user, name: wanted.name, now: now(), expiresAt })
+        const { name, team = null } = wanted
+        const made = toNewKey({ org, user, name, team, now: now(), expiresAt })
         const row = await transaction.maybeOne(insertKey(made.row, liveKeysMax))
         if (!row) throw fault('auth/keys-max')
         const event = { event: 'key-made', org, user, channel, subject: made.row.id } as const
@@ -75,6 +78,17 @@ export function createKeys(
       onRevoked(id)
       return toKey(row)
     },
+    async change({ org, sub: user, channel }, id, { team }) {
+      const row = await db.transaction(async (transaction) => {
+        const found = await transaction.maybeOne(setKeyTeam(org, id, team))
+        if (!found) throw fault('auth/key-absent', { detail: id })
+        const detail = team === null ? 'of no team' : `of the team ${team}`
+        const event = { event: 'key-changed', org, user, channel, subject: id, detail } as const
+        await transaction.query(insertEvent(now(), event))
+        return found
+      })
+      return toKey(row)
+    },
     async rotate(claims, id, overlapMs) {
       const { org, channel } = claims
       const made = await db.transaction(async (transaction) => {
@@ -85,7 +99,8 @@ export function createKeys(
         if (!found || !old) throw fault('auth/key-absent', { detail: id })
         const lifeMs = found.expires_at === null ? null : found.expires_at - found.created_at
         const expiresAt = lifeMs === null ? null : new Date(at.getTime() + lifeMs)
-        const next = toNewKey({ org, user: found.user_id, name: found.name, now: at, expiresAt })
+        const { user_id: user, name, team } = found
+        const next = toNewKey({ org, user, name, team, now: at, expiresAt })
         const row = await transaction.maybeOne(insertKey(next.row, liveKeysMax))
         if (!row) throw fault('auth/keys-max')
         const event = { event: 'key-made', org, user: claims.sub, channel } as const
@@ -100,13 +115,23 @@ export function createKeys(
       const row = keyPattern.test(key) ? await db.maybeOne(findHolder(hashOf(key), now())) : null
       if (!row) return undefined
       uses.set(row.id, now())
-      const { id, user_id: sub, org, role } = row
-      return { claims: { kind: 'user', sub, org, role, channel: 'key' }, session: null, key: id }
+      const { id, user_id: sub, org, role, team } = row
+      const claims = {
+        kind: 'user',
+        sub,
+        org,
+        role,
+        channel: 'key',
+        ...(team && { team }),
+      } as const
+      return { claims, session: null, key: id }
     },
     checks: async () =>
-      (await db.any(listChecks(now()))).map(({ id, hash, org, user_id: user, expires_at }) => {
-        return { id, hash, org, user, expiresAt: toIso(expires_at) }
-      }),
+      (await db.any(listChecks(now()))).map(
+        ({ id, hash, org, user_id: user, team, expires_at }) => {
+          return { id, hash, org, user, team, expiresAt: toIso(expires_at) }
+        },
+      ),
     async writeUses() {
       if (uses.size === 0) return
       const written = new Map(uses)
@@ -116,7 +141,14 @@ export function createKeys(
   }
 }
 
-type Wanted = { org: string; user: string; name: string; now: Date; expiresAt: Date | null }
+type Wanted = {
+  org: string
+  user: string
+  name: string
+  team: string | null
+  now: Date
+  expiresAt: Date | null
+}
 
 /** Its text, and the row that holds no more of it than its hash. */
 function toNewKey(wanted: Wanted) {
@@ -130,6 +162,7 @@ const toKey = (row: KeyRow): Key => ({
   name: row.name,
   org: row.org,
   user: row.user_id,
+  team: row.team,
   createdAt: new Date(row.created_at).toISOString(),
   expiresAt: toIso(row.expires_at),
   lastUsedAt: toIso(row.last_used_at),

@@ -216,6 +216,7 @@ describe('the front door', () => {
       ['a key without a name', {}],
       ['a key with an unknown field', { name: 'x', admin: true }],
       ['a key for no time', { name: 'x', expiresInDays: 0 }],
+      ['a key of a team that is no name', { name: 'x', team: 'Search!' }],
     ] as const) {
       test(`${title} is refused with the field that is wrong`, async () => {
         const response = await door.call('POST', '/api/keys', { ...owner, json: body })
@@ -238,6 +239,7 @@ describe('the front door', () => {
         hash: hashOf(live.key),
         org: 'default',
         user: 'owner',
+        team: null,
         expiresAt: null,
       })
       assert.ok(!checks.some(({ id }) => id === dead.id))

@@ -11,9 +11,9 @@ import type { Access, Resource } from '#kernel/access.ts'
 import { serviceOf, withCaller } from '#kernel/caller.ts'
 import { Fault } from '#kernel/fault.ts'
 import { parseStored } from '#kernel/parse.ts'
-import type { Verifier } from '#kernel/tokens.ts'
+import type { UserClaims, Verifier } from '#kernel/tokens.ts'
 import type { NoteDenial } from './access-log.ts'
-import { type KeyList, KeyRotation, type Me, NewKey, type Status } from './api.ts'
+import { KeyChange, type KeyList, KeyRotation, type Me, NewKey, type Status } from './api.ts'
 import { type Authenticate, isProvenSession } from './authenticate.ts'
 import type { Caller } from './caller.ts'
 import type { Denials } from './denials.ts'
@@ -92,6 +92,7 @@ const keyRoutes = ({ access, keys }: Deps) =>
       const parsed = parseStored(NewKey, request.body)
       if (!parsed.ok) throw fault('auth/invalid', { problems: parsed.problems })
       access.assert(claims, 'key:create', keyOf('new', claims.org, claims.sub))
+      if (parsed.value.team !== undefined) assertAdministers(access, claims)
       response.status(201).json(await keys.create(claims, parsed.value))
     })
     .get('/', async (_request, response) => {
@@ -101,6 +102,13 @@ const keyRoutes = ({ access, keys }: Deps) =>
       if (!readsAll) access.assert(claims, 'key:read', keyOf('*', org, sub))
       const items = await keys.list(org, readsAll ? null : sub)
       response.json({ items, cursor: null } satisfies KeyList)
+    })
+    .put('/:id', json({ limit: bodyMax }), async (request, response) => {
+      const claims = userOf(response)
+      const parsed = parseStored(KeyChange, request.body)
+      if (!parsed.ok) throw fault('auth/invalid', { problems: parsed.problems })
+      assertAdministers(access, claims)
+      response.json(await keys.change(claims, request.params.id, parsed.value))
     })
     .post('/:id/rotate', json({ limit: bodyMax }), async (request, response) => {
       const claims = userOf(response)
@@ -118,6 +126,10 @@ const keyRoutes = ({ access, keys }: Deps) =>
       access.assert(claims, 'key:revoke', keyOf(id, claims.org, user))
       response.json(await keys.revoke(claims, id))
     })
+
+/** **Security.** A team has budgets of its own, and routes: a member may not spend them by naming it. */
+const assertAdministers = (access: Access, claims: UserClaims) =>
+  access.assert(claims, 'org:administer', { type: 'Org', id: claims.org, org: claims.org })
 
 const keyOf = (id: string, org: string, owner?: string): Resource => ({
   type: 'Key',

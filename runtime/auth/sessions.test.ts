@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { WebSocket } from 'ws'
-import { startEchoPeer } from '../testing/echo-peer.ts'
+import { serviceClaims } from '../testing/deps.ts'
+import { type Echo, startEchoPeer } from '../testing/echo-peer.ts'
 import { cookieOf, type FrontDoor, startFrontDoor } from '../testing/front-door.ts'
-import type { EndedSessions, MadeKey, Me, OrgList, SessionList } from './api.ts'
+import type { EndedSessions, Key, KeyCheck, MadeKey, Me, OrgList, SessionList } from './api.ts'
 
 const json = async <T>(response: Response | Promise<Response>) =>
   (await (await response).json()) as T
@@ -303,6 +304,47 @@ describe('sessions and organisations', () => {
         }
       }
       assert.equal((await me({ cookie })).org, 'default')
+    })
+  })
+
+  describe('the team of a key', () => {
+    test('is as an owner says, and of the one that takes its place', async () => {
+      const wanted = { name: 'x', team: 'search' }
+      const made = await json<MadeKey>(door.call('POST', '/api/keys', { ...owner, json: wanted }))
+      assert.equal(made.team, 'search')
+      const rotated = await json<MadeKey>(door.call('POST', `/api/keys/${made.id}/rotate`, owner))
+      assert.equal(rotated.team, 'search')
+      const path = `/api/keys/${rotated.id}`
+      const set = (team: string | null) => door.call('PUT', path, { ...owner, json: { team } })
+      assert.equal((await json<Key>(set('ads'))).team, 'ads')
+      const echoed = await json<Echo>(door.call('GET', '/api/loops', { key: rotated.key }))
+      assert.equal(echoed.claims?.kind === 'user' && echoed.claims.team, 'ads')
+      const key = await door.deps.tokenFor(serviceClaims('proxy'))
+      const checks = await json<KeyCheck[]>(door.call('GET', '/internal/keys', { key }))
+      assert.deepEqual(
+        [made, rotated].map(({ id }) => checks.find((one) => one.id === id)!.team),
+        ['search', 'ads'],
+      )
+      assert.equal((await json<Key>(set(null))).team, null)
+      assert.equal((await set('Not a name')).status, 400)
+      assert.equal(
+        (await door.call('PUT', '/api/keys/none', { ...owner, json: { team: 'a' } })).status,
+        404,
+      )
+      // A key gives itself no team.
+      const own = await door.call('PUT', path, { key: rotated.key, json: { team: 'ads' } })
+      assert.equal(own.status, 403)
+    })
+
+    test('is not a member’s to say, who may make keys', async () => {
+      const cookie = await signInAs('owner', 'north') // A member there.
+      const call = (method: string, path: string, body: object) =>
+        door.call(method, path, { cookie, json: body })
+      const made = await call('POST', '/api/keys', { name: 'own' })
+      assert.equal(made.status, 201)
+      const { id } = await json<MadeKey>(made)
+      assert.equal((await call('POST', '/api/keys', { name: 'x', team: 'search' })).status, 403)
+      assert.equal((await call('PUT', `/api/keys/${id}`, { team: 'search' })).status, 403)
     })
   })
 })

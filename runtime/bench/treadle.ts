@@ -31,9 +31,16 @@ export type Treadle = {
 
 type Options = { place: Place; keys: number }
 
+/** A client makes so many calls here that the breaker would take them for a tight loop: it counts, and lets them pass. */
+const breaker = { keyCallsMax: 1_000_000_000 }
+
 /** As `npm start` runs it, with its embedded PostgreSQL, on the gateway's core. */
 export async function startWhole({ place, keys }: Options): Promise<Treadle> {
-  const appliance = place.owned.use(await startAppliance())
+  const folder = mkdtempSync(join(tmpdir(), 'bench-whole-'))
+  place.owned.defer(() => rmSync(folder, { recursive: true, force: true }))
+  const config = join(folder, 'config.yaml')
+  writeFileSync(config, JSON.stringify({ proxy: { breaker } }))
+  const appliance = place.owned.use(await startAppliance(`--config=${config}`))
   const { pid, proxyUrl } = appliance
   pin(pid, place.core)
   const owner = createOwner(appliance.url, appliance.state)
@@ -84,7 +91,7 @@ export async function startSplit({ place, keys }: Options, restCore: number): Pr
     prepareState(state, process.getuid!())
     cpSync(join(rest.state, 'keys'), join(state, 'keys'), { recursive: true })
     const config = join(folder, `${name}.yaml`)
-    const proxy = { workers, ownPort: port }
+    const proxy = { workers, ownPort: port, breaker }
     const peers = { auth: toUrl(Number(new URL(rest.url).port)), threads: toUrl(threadsPort) }
     writeFileSync(config, JSON.stringify({ peers, proxy }))
     const database = `postgres://postgres@${encodeURIComponent(sockets)}/postgres`

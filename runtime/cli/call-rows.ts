@@ -13,6 +13,11 @@ const toCostText = ({ costNanoUsd, isPriced, state }: Call) =>
 /** 429 says more than settled; a call that never got an answer has its state alone. */
 const toStateText = ({ state, status }: Call) => (status === null ? state : `${state} ${status}`)
 
+const toTagsText = (tags: Call['tags'] | undefined) =>
+  Object.entries(tags ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ')
+
 export const callColumns: Column<Call>[] = [
   { title: 'BEGAN', of: ({ beganAt }) => toTimeText(beganAt) },
   { title: 'PASS', of: ({ pass }) => String(pass ?? '-'), align: 'right' },
@@ -42,6 +47,9 @@ export const callCsvColumns: CsvColumn<Call>[] = [
   ['attempt', ({ attempt }) => attempt],
   ['sandbox', ({ sandbox }) => sandbox],
   ['key', ({ key }) => key],
+  ['team', ({ team }) => team ?? null],
+  ['end_user', ({ endUser }) => endUser ?? null],
+  ['tags', ({ tags }) => toTagsText(tags)],
   ['provider', ({ provider }) => provider],
   ['model', ({ model }) => model],
   ['wire', ({ wire }) => wire],

@@ -249,12 +249,30 @@ const cases: Record<string, Case> = {
     asks: { body: { name: 'ci', expiresInDays: 30 } },
     says: ['trd_k1_secret'],
   },
+  'key create names the team': {
+    argv: ['key', 'create', 'ci', '--team', 'search'],
+    answers: { 'POST /api/keys': { ...wholeKey, team: 'search', key: 'trd_k1_secret' } },
+    asks: { body: { name: 'ci', team: 'search' } },
+    says: ['trd_k1_secret'],
+  },
+  'key set says of which team it is now': {
+    argv: ['key', 'set', 'k1', '--team', 'search'],
+    answers: { 'PUT /api/keys/k1': { ...wholeKey, team: 'search' } },
+    asks: { body: { team: 'search' } },
+    says: ['ci is of the team search.'],
+  },
+  'key set takes it out of its team': {
+    argv: ['key', 'set', 'k1', '--no-team'],
+    answers: { 'PUT /api/keys/k1': wholeKey },
+    asks: { body: { team: null } },
+    says: ['ci is of no team.'],
+  },
   'key list shows no key': {
     argv: ['key', 'list'],
-    answers: { 'GET /api/keys': page({ ...wholeKey, revokedAt: at }) },
+    answers: { 'GET /api/keys': page({ ...wholeKey, team: 'search', revokedAt: at }) },
     says: [
-      'ID  NAME  STATE    CREATED               EXPIRES  LAST USED',
-      'k1  ci    revoked  2026-01-02 03:04:05Z  -        -',
+      'ID  NAME  TEAM    STATE    CREATED               EXPIRES  LAST USED',
+      'k1  ci    search  revoked  2026-01-02 03:04:05Z  -        -',
     ],
   },
   'key revoke says that it is done': {

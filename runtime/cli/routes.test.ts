@@ -15,12 +15,19 @@ const route = {
   strategy: 'order',
   retry: { triesMax: 3, on: ['overloaded'] },
   affinity: 'session',
+  pingS: 20,
   createdAt: at,
 }
 const policy = {
   ...{ subject: 'key:k1', models: { allow: ['claude-*'], deny: ['claude-opus-*'] }, tools: lists },
   ...{ serverTools: { allow: [], deny: [] }, outputTokensMax: 8_000, outputOver: 'clip' },
-  ...{ regions: ['eu'], retention: ['zdr'], logging: 'metadata', updatedAt: at },
+  ...{
+    regions: ['eu'],
+    retention: ['zdr'],
+    logging: 'metadata',
+    onClientLeft: 'drain',
+    updatedAt: at,
+  },
 }
 const health = {
   ...{ state: 'good', class: null, failures: 0, coolingUntil: null, inFlight: 1, callsMax: 4 },
@@ -31,8 +38,9 @@ const explained = {
   policy: {
     ...{ isAllowed: true, checks: [], regions: null, retention: [], outputTokensMax: null },
     logging: 'full',
+    onClientLeft: 'cancel',
   },
-  route: { name: 'main', strategy: 'order', affinity: 'session', retry: null },
+  route: { name: 'main', strategy: 'order', affinity: 'session', retry: null, pingS: 20 },
   candidates: [
     { provider: 'a', model: 'm', isIn: true, reason: 'a target', health, isPriced: true },
     { provider: 'b', model: 'm', isIn: false, reason: 'gone', health: null, isPriced: null },
@@ -57,12 +65,12 @@ describe('routes and policies on the command line', () => {
     const { code, stdout } = await call(
       ...['route', 'add', 'opus', '--models', 'claude-opus-*', '--to', 'claude'],
       ...['--to', 'eu=opus-eu@3', '--to', 'c@2', '--retry-on', 'overloaded,unsent', '--stream'],
-      ...['--tag', 'env=prod', '--no-affinity'],
+      ...['--tag', 'env=prod', '--no-affinity', '--ping', '15', '--teams', 'search'],
     )
     assert.deepEqual([code, stdout], [0, 'Route opus: claude-opus-*.\n'])
     assert.deepEqual(sent().body, {
       name: 'opus',
-      match: { models: ['claude-opus-*'], stream: true, tags: { env: 'prod' } },
+      match: { models: ['claude-opus-*'], stream: true, tags: { env: 'prod' }, teams: ['search'] },
       targets: [
         { provider: 'claude', order: 0 },
         { provider: 'eu', order: 1, model: 'opus-eu', weight: 3 },
@@ -70,6 +78,7 @@ describe('routes and policies on the command line', () => {
       ],
       retry: { triesMax: 3, on: ['overloaded', 'unsent'] },
       affinity: 'off',
+      pingS: 15,
     })
   })
 
@@ -85,7 +94,9 @@ describe('routes and policies on the command line', () => {
     instance.routes['GET /api/routes/opus'] = route
     const listed = await call('route', 'list')
     assert.match(listed.stdout, /opus +claude-opus-\* +claude, eu=opus-eu@3 +order +overloaded/)
-    assert.match((await call('route', 'show', 'opus')).stdout, /only +stream true/)
+    const shown = (await call('route', 'show', 'opus')).stdout
+    assert.match(shown, /only +stream true/)
+    assert.match(shown, /pings +after 20 s of silence in a stream/)
     instance.routes['GET /api/routes'] = { items: [], cursor: null }
     assert.match((await call('route', 'list')).stdout, /route add/)
   })
@@ -95,6 +106,7 @@ describe('routes and policies on the command line', () => {
     const { stdout } = await call(
       ...['policy', 'set', '--key', 'k1', '--models', 'claude-*', '--server-tools', ''],
       ...['--max-output', '8000', '--clip', '--regions', 'eu', '--logging', 'metadata'],
+      ...['--on-client-left', 'drain'],
     )
     assert.equal(stdout, 'Set the policy of the key k1.\n')
     assert.deepEqual(sent().body, {
@@ -105,6 +117,7 @@ describe('routes and policies on the command line', () => {
       outputOver: 'clip',
       regions: ['eu'],
       logging: 'metadata',
+      onClientLeft: 'drain',
     })
   })
 
@@ -114,8 +127,16 @@ describe('routes and policies on the command line', () => {
     const { stdout } = await call('policy', 'show')
     assert.match(stdout, /models +claude-\*; not claude-opus-\*/)
     assert.match(stdout, /server tools +none/)
+    assert.match(stdout, /client leaves +drain/)
     assert.match(stdout, /8000 tokens; what asks for more is lowered/)
     assert.match((await call('policy', 'list')).stdout, /key:k1 .*eu .*metadata/)
+  })
+
+  test('policy set holds for a team, and for one subject at once', async () => {
+    instance.routes['PUT /api/policies/team%3Asearch'] = { ...policy, subject: 'team:search' }
+    const { stdout } = await call('policy', 'set', '--team', 'search', '--models', 'm')
+    assert.equal(stdout, 'Set the policy of the team search.\n')
+    assert.equal((await call('policy', 'set', '--team', 'a', '--sandboxes')).code, 2)
   })
 
   test('policy remove lifts that of sandboxes', async () => {
@@ -130,6 +151,7 @@ describe('routes and policies on the command line', () => {
     assert.equal(code, 0)
     assert.match(stdout, /✓ m goes to a\n/)
     assert.match(stdout, /budgets +daily/)
+    assert.match(stdout, /pings +after 20 s/)
     assert.match(stdout, /a +m +yes +good +1\/4 +known +a target/)
     assert.deepEqual(sent().body, { model: 'm', key: 'k1' })
   })

@@ -197,6 +197,8 @@ export const usageRow = {
     team: null,
     user: null,
     key: null,
+    endUser: null,
+    tag: null,
     isRehearsal: false,
     calls: 3,
   },

@@ -6,6 +6,7 @@ import { at, run, startInstance, type TestInstance, usageRow } from './testing.t
 
 const call = {
   ...{ id: 'c1', org: 'o', loop: 'l-1', pass: 2, attempt: 1, sandbox: 'sb1', key: null },
+  ...{ team: 'search', tags: { env: 'prod' }, endUser: 'u-1' },
   ...{ provider: 'google', model: 'gemini-2.5-pro', wire: 'gemini', isRehearsal: false },
   ...{ state: 'settled', status: 200, costNanoUsd: 4_200_000, isPriced: true },
   usage: { inputTokens: 1_005, cachedTokens: 600, cacheWriteTokens: 0, outputTokens: 42 },
@@ -52,6 +53,30 @@ describe('usage and keys of providers', () => {
     ])
   })
 
+  test('usage --by has a column for each, and says what it asks for', async () => {
+    instance.routes['GET /api/usage'] = [
+      { ...usageRow, team: 'search', endUser: 'u-1', tag: 'prod' },
+    ]
+    const argv = [
+      'usage',
+      '--by',
+      'team,end-user,tag:env',
+      '--tag',
+      'env=prod',
+      '--end-user',
+      'u-1',
+    ]
+    const { stdout } = await run(instance.folder, argv)
+    const [titles, row] = stdout.split('\n')
+    assert.match(titles!, /LOOP +TEAM +END-USER +TAG:ENV +CALLS/)
+    assert.match(row!, /- +search +u-1 +prod +3/)
+    assert.deepEqual(instance.asked.at(-1)!.query, {
+      ...{ days: '7', by: 'team,end-user,tag:env', tag: 'env=prod', endUser: 'u-1' },
+    })
+    const { stdout: csv } = await run(instance.folder, [...argv, '--csv'])
+    assert.match(csv, /^day,provider,model,loop,team,end_user,tag_env,rehearsal,/)
+  })
+
   test('usage --calls --csv has all that is known of a call', async () => {
     instance.routes['GET /api/calls'] = { items: [call], cursor: 'more_1' }
     const { stdout, stderr } = await run(instance.folder, ['usage', '--calls', '--csv'])
@@ -59,6 +84,7 @@ describe('usage and keys of providers', () => {
     const found = Object.fromEntries(titles!.map((title, i) => [title, values![i]]))
     assert.partialDeepStrictEqual(found, {
       ...{ call: 'c1', first_byte_ms: '312', wire: 'gemini', cost_usd: '0.004200000', error: '' },
+      ...{ team: 'search', end_user: 'u-1', tags: 'env=prod' },
     })
     assert.match(stderr, /--cursor more_1/)
   })
@@ -79,6 +105,8 @@ describe('usage and keys of providers', () => {
     ['usage', '--csv', '--json'],
     ['usage', '--calls', '--days', '3'],
     ['usage', '--pass', '3'],
+    ['usage', '--calls', '--by', 'team'],
+    ['key', 'set', 'k1'],
     ['provider', 'set', 'claude'],
     ['provider', 'rotate', 'claude'],
     ['provider', 'add', 'x', '--kind', 'vertex', '--key-file', 'k'],

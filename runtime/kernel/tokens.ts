@@ -17,6 +17,8 @@ const UserClaims = z.object({
    * `owner-session` is a browser on this machine that such a person signed in.
    */
   channel: z.enum(['owner-token', 'owner-session', 'session', 'key']),
+  /** Of the API key that the person came in with. */
+  team: z.string().optional(),
 })
 const ServiceClaims = z.object({ kind: z.literal('service'), sub: z.enum(roleNames) })
 const SandboxClaims = z.object({
@@ -25,6 +27,8 @@ const SandboxClaims = z.object({
   sub: z.string(),
   org: z.string(),
   user: z.string(),
+  /** Of whoever started the loop. */
+  team: z.string().optional(),
   loop: z.string(),
   pass: z.int(),
   attempt: z.int(),

@@ -105,6 +105,11 @@ export type Call = {
   attempt: number | null
   sandbox: string | null
   key: string | null
+  /** The API key's, or that of the key that started the loop. */
+  team: string | null
+  /** What its caller said of it: `x-treadle-tags`, and for whom it is. */
+  tags: Readonly<Record<string, string>>
+  endUser: string | null
   provider: string | null
   model: string
   wire: Wire
@@ -156,7 +161,6 @@ export type LiveCalls = { items: LiveCall[]; total: number }
 
 /** A call that ended, as it is exported: never with what was said. Times are as in `CallTiming`. */
 export type ExportedCall = Omit<Call, 'error' | 'stopReason' | 'timing' | 'endedAt'> & {
-  team: string | null
   user: string
   /** Why it was denied. */
   code: string | null
@@ -200,6 +204,9 @@ export type UsageRow = {
   team: string | null
   user: string | null
   key: string | null
+  endUser: string | null
+  /** The value of the tag that `by` names. */
+  tag: string | null
   isRehearsal: boolean
   calls: number
   usage: CallUsage

@@ -45,7 +45,8 @@ export function planBound(asked: Asked, prices: Prices): CallBound {
     )
     return { nanoUsd, tokens: toWhole(inputTokens + output) }
   }
-  return { wanted: { inputTokens, outputTokens }, boundOf }
+  const { outputTokensMin } = scan
+  return { wanted: { inputTokens, outputTokens, outputTokensMin }, boundOf }
 }
 
 const toWhole = (tokens: number) => Math.min(tokens, Number.MAX_SAFE_INTEGER)

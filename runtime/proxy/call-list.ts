@@ -5,6 +5,7 @@ import type { Page } from '../spool/api.ts'
 import type { Call, CallTiming } from './api.ts'
 import { fault } from './errors.ts'
 import type { Books } from './ledger.ts'
+import { TagQuestion } from './policy/tags.ts'
 import { flush, toUsage } from './record.ts'
 import { type CallRow, findCall, listCalls } from './sql/calls.ts'
 
@@ -18,6 +19,9 @@ export const CallsQuestion = z.strictObject({
   attempt: Count.max(1_000_000).optional(),
   sandbox: Name.optional(),
   model: Name.optional(),
+  team: Name.optional(),
+  endUser: Name.optional(),
+  tag: TagQuestion.optional(),
   limit: Count.max(500).default(100),
   cursor: z.string().regex(cursorPattern, 'Give the cursor of an earlier answer.').optional(),
 })
@@ -30,8 +34,8 @@ export async function readCalls(
   { db, books }: { db: DatabasePool; books: Books },
 ): Promise<Page<Call>> {
   await flush(books)
-  const { limit, cursor, ...wanted } = question
-  const rows = await db.any(listCalls({ org, ...wanted }, toPlace(cursor), limit + 1))
+  const { limit, cursor, tag: tags, ...wanted } = question
+  const rows = await db.any(listCalls({ org, ...wanted, tags }, toPlace(cursor), limit + 1))
   const shown = rows.slice(0, limit)
   return { items: shown.map(toCall), cursor: rows.length > limit ? toCursor(shown.at(-1)!) : null }
 }
@@ -69,6 +73,9 @@ const toCall = (row: CallRow): Call => ({
   attempt: row.attempt,
   sandbox: row.sandbox,
   key: row.key,
+  team: row.team,
+  tags: row.tags ?? {},
+  endUser: row.end_user,
   provider: row.provider,
   model: row.model,
   wire: row.wire,

@@ -1,8 +1,9 @@
 // One model call from its booking to its settlement: watches the relay, reads the answer beside it, and books the end.
 import type { Logger } from '#kernel/log.ts'
-import type { CallUsage } from './api.ts'
+import type { CallUsage, Operation } from './api.ts'
 import type { AlikeBody, KnownBody } from './bodies.ts'
 import type { Reservation, Spent } from './budgets/reservation.ts'
+import { callLog } from './call-log.ts'
 import type { Caller } from './caller.ts'
 import type { ProxyConfig } from './config.ts'
 import type { RawHeaders, Reply } from './exchange.ts'
@@ -23,7 +24,7 @@ import type { Verdict } from './policy/verdict.ts'
 import type { Prices } from './prices/prices.ts'
 import type { LiveProvider } from './providers.ts'
 import { type Refusal, sendRefusal } from './refusal.ts'
-import type { Outcome, Target, Watcher } from './relay.ts'
+import type { AttemptEnd, Outcome, Target, Watcher } from './relay.ts'
 import type { Plan } from './routing/plan.ts'
 import type { Stored } from './routing/stored.ts'
 import type { SandboxState } from './sandboxes.ts'
@@ -51,6 +52,7 @@ export type CallOptions = {
   arrival: Arrival
   /** As the client sent them. */
   headers: RawHeaders
+  operation: Operation
   answerHeaders: ProxyConfig['answerHeaders']
   /** Called when all is booked. */
   onSettled: () => void
@@ -63,16 +65,6 @@ type CallDeps = {
   observer: Observer
   log: Logger
   now: () => Date
-}
-
-// A line a call, of known fields alone: looking into each for secrets at three depths took a fifth of a call's CPU.
-const callLogs = new WeakMap<Logger, Logger>()
-function callLog(log: Logger): Logger {
-  const known = callLogs.get(log)
-  if (known) return known
-  const made = log.child({}, { redact: ['key'] })
-  callLogs.set(log, made)
-  return made
 }
 
 export class ModelCall implements Watcher {
@@ -104,6 +96,10 @@ export class ModelCall implements Watcher {
 
   sent({ provider }: Target): void {
     this.#watch.sent(provider)
+  }
+
+  tried(end: AttemptEnd): void {
+    this.#watch.tried(end)
   }
 
   head(status: number, headers: RawHeaders): void {

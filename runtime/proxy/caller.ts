@@ -12,6 +12,8 @@ export type Caller = {
   user: string
   /** The API key's id. */
   key: string | null
+  /** The API key's, or that of the key that started the loop. */
+  team: string | null
   sandbox: SandboxClaims | null
 }
 
@@ -51,7 +53,8 @@ export function createIdentify(keys: Keys, verify: Verifier, now: () => Date): I
   const verifyLine = async (token: string, line: string): Promise<Caller> => {
     const claims = await verify(token)
     if (claims?.kind !== 'sandbox') throw new Refusal('credential/refused')
-    const caller: Caller = { org: claims.org, user: claims.user, key: null, sandbox: claims }
+    const { org, user, team = null } = claims
+    const caller: Caller = { org, user, key: null, team, sandbox: claims }
     const usedMs = now().getTime()
     forgetUnused(usedMs)
     verified.set(token, { caller, untilMs: (decodeJwt(token).exp ?? 0) * 1_000, usedMs })
@@ -70,14 +73,14 @@ export function createIdentify(keys: Keys, verify: Verifier, now: () => Date): I
     if (claims?.kind !== 'service') throw new Refusal('credential/refused')
     const org = findHeader(headers, orgHeader)
     if (!org) throw new Refusal('credential/refused', `A role says for whom, in ${orgHeader}.`)
-    return { org, user: `role:${claims.sub}`, key: null, sandbox: null }
+    return { org, user: `role:${claims.sub}`, key: null, team: null, sandbox: null }
   }
 
   return (credential, line, headers) => {
     if (line !== undefined) return identifyLine(credential, line)
     if (!credential.startsWith(keyPrefix)) return identifyRole(credential, headers)
-    const { id, org, user } = keys.check(credential)
-    return { org, user, key: id, sandbox: null }
+    const { id, org, user, team } = keys.check(credential)
+    return { org, user, key: id, team, sandbox: null }
   }
 }
 
@@ -87,9 +90,9 @@ function assertLine(caller: Caller, line: string): Caller {
 }
 
 /** Whose budgets its calls of a model count in. */
-export const toSpender = ({ org, user, key, sandbox }: Caller, model: string): Spender => ({
+export const toSpender = ({ org, user, key, team, sandbox }: Caller, model: string): Spender => ({
   org,
-  team: null,
+  team,
   user,
   key,
   loop: sandbox?.loop ?? null,

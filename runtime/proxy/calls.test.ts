@@ -62,7 +62,15 @@ describe('the list of calls', () => {
       { ...call, id: '', beganAt: '', endedAt: '', firstByteMs: 0, timing: null },
       {
         ...{ id: '', org: 'default', loop: 'loop-a', pass: 2, attempt: 3, sandbox: 'sb-a' },
-        ...{ key: null, provider: 'vendor', model: 'claude-opus-4-5', wire: 'messages' },
+        ...{
+          key: null,
+          team: null,
+          tags: {},
+          endUser: null,
+          provider: 'vendor',
+          model: 'claude-opus-4-5',
+          wire: 'messages',
+        },
         ...{ isRehearsal: false, state: 'settled', status: 200 },
         usage: {
           inputTokens: 10,

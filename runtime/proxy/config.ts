@@ -74,9 +74,11 @@ export const ProxyConfig = z.strictObject({
   rulesPollMs: Duration,
   breaker: z.strictObject({
     callsMax: z.int().min(1),
+    keyCallsMax: z.int().min(1),
     windowMs: Duration,
     retryAfterS: z.int().min(1).max(30),
   }),
+  drain: z.strictObject({ msMax: Duration, bytesMax: Bytes }),
   ledger: z.strictObject({
     syncMs: Duration,
     shipMs: Duration,

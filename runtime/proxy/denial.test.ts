@@ -9,6 +9,7 @@ import { startPostgres } from '../testing/postgres.ts'
 import {
   clientKey,
   exchange,
+  keyCheck,
   type Stage,
   sandboxClaims,
   startLine,
@@ -59,7 +60,7 @@ describe('a denial', () => {
     const keyFile = join(tmpdir(), `rehearsal-${process.pid}`)
     writeFileSync(keyFile, 'rehearsal-key\n', { mode: 0o600 })
     owned.defer(() => rmSync(keyFile))
-    const breaker = { callsMax: 8, windowMs: '10s', retryAfterS: 5 }
+    const breaker = { callsMax: 8, keyCallsMax: 60, windowMs: '10s', retryAfterS: 5 }
     stage = owned.use(
       await startStage({
         postgres,
@@ -281,6 +282,21 @@ describe('a denial', () => {
     assert.equal(last!.body.error.type, 'rate_limit_error')
     const record = await stage.record('tight')
     assert.deepEqual([record.calls, record.denial], [8, null])
+  })
+
+  test('an API key in a tight loop is told to wait as well, and no other key with it', async () => {
+    const tight = 'trd_tight-loop'
+    stage.peers.keys.push(keyCheck(tight, { id: 'key-tight' }))
+    const list = () => fetch(new URL('/v1/models', stage.url), { headers: { 'x-api-key': tight } })
+    await until(async () => (await list()).status === 200)
+    const call = (key: string) =>
+      post('/v1/messages/count_tokens', '{"model":"claude-opus-4-5"}', { 'x-api-key': key })
+    const all = await Promise.all(Array.from({ length: 62 }, () => call(tight)))
+    const refused = all.filter(({ status }) => status === 429)
+    assert.equal(refused.length, 2)
+    assert.equal(refused[0]!.headers.get('retry-after'), '5')
+    assert.match(await refused[0]!.text(), /60 calls of one API key in 10 s is the most/)
+    assert.equal((await call(clientKey)).status, 200)
   })
 
   const post = (path: string, body: string | Buffer, headers: Record<string, string> = {}) =>

@@ -209,7 +209,7 @@ export const refusalTable: Readonly<Record<RefusalCode, RefusalRow>> = {
     type: 'invalid_request_error',
     text: 'This query is not taken here.',
   },
-  'rate/loop': { status: 429, type: 'rate_limit_error', text: 'This sandbox calls too often.' },
+  'rate/loop': { status: 429, type: 'rate_limit_error', text: 'These calls come too fast.' },
   'route/absent': { status: 404, type: 'not_found_error', text: 'Nothing answers here.' },
   'upgrade/refused': {
     status: 426,

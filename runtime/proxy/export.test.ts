@@ -62,7 +62,10 @@ describe('the export', () => {
     for (let n = 0; n < count; n += 1) {
       const response = await fetch(new URL('/v1/messages', stage.url), {
         method: 'POST',
-        headers: { 'x-api-key': clientKey },
+        headers: {
+          ...{ 'x-api-key': clientKey, 'x-treadle-tags': 'env=prod' },
+          'x-treadle-end-user': 'u-1',
+        },
         body: JSON.stringify({
           model: 'claude-opus-4-5',
           messages: [{ role: 'user', content: said }],
@@ -96,6 +99,8 @@ describe('the export', () => {
       ...{
         org: 'default',
         team: null,
+        tags: { env: 'prod' },
+        endUser: 'u-1',
         user: 'owner',
         key: 'key-1',
         loop: null,

@@ -101,7 +101,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const said = { turns, bodies: createBodies() }
   const intake = createIntake({ config, router, stored, ...said, ...money, ...watched })
   const handle = createHandler({ identify, intake, rules, ...watched })
-  const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.settled))
+  const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.end))
   const started = starting.move()
   return {
     modelUrl,

@@ -27,7 +27,7 @@ describe('on the Gemini wire a fault', () => {
     const postgres = owned.use(await startPostgres())
     const config = {
       ...{ firstByteMs: '1s', idleMs: '1s', connectMs: '500ms', bodyBytesMax: '64KiB' },
-      breaker: { callsMax: 3, windowMs: '10s', retryAfterS: 5 },
+      breaker: { callsMax: 3, keyCallsMax: 20_000, windowMs: '10s', retryAfterS: 5 },
     }
     stage = owned.use(await startStage({ postgres, config }))
     await stage.addProvider({ name: 'google', kind: 'gemini', models: [model] })

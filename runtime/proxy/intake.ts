@@ -7,17 +7,19 @@ import type { Budgets } from './budgets/budgets.ts'
 import type { Caller } from './caller.ts'
 import type { GatewayConfig } from './config.ts'
 import { sendCount } from './count.ts'
+import { createDrains, type Drains } from './drains.ts'
 import { decodeBody, readEncoding } from './encoding.ts'
 import type { Exchange } from './exchange.ts'
 import type { Ledger } from './ledger.ts'
 import type { Arrival } from './observe/call-watch.ts'
 import type { Observer } from './observe/observer.ts'
+import { createBreaker } from './pace.ts'
 import type { Prices } from './prices/prices.ts'
 import type { Providers } from './providers.ts'
 import { Refusal } from './refusal.ts'
 import type { Router } from './routing/router.ts'
 import type { Stored } from './routing/stored.ts'
-import { assertPace, type Sandboxes, type SandboxState } from './sandboxes.ts'
+import type { Sandboxes, SandboxState } from './sandboxes.ts'
 import { sendCall } from './send-call.ts'
 import { sendStored } from './stored.ts'
 import type { Turns } from './turns.ts'
@@ -56,26 +58,34 @@ export type Held = {
   packed: Buffer
   state: SandboxState | undefined
   onSettled: () => void
+  drains: Drains
 }
 
 export type Intake = {
   /** Resolves when the call is on its way. Throws the refusal otherwise, with nothing sent. */
   take(asked: Asked): Promise<void>
-  /** Resolves when no call is in flight. */
-  settled(): Promise<void>
+  /** No client is left: cuts what runs on without one, and resolves when no call is in flight. */
+  end(): Promise<void>
 }
 
 export function createIntake(deps: IntakeDeps): Intake {
   const { config, sandboxes, now } = deps
   const store: BodyStore = { bytes: 0, bytesMax: config.bodiesBytesMax }
   const crowd = createCrowd(config.inFlightMax)
+  const breaker = createBreaker(config.breaker)
+  const drains = createDrains(config.drain)
   return {
-    settled: crowd.settled,
+    end() {
+      drains.close()
+      return crowd.settled()
+    },
     async take(asked) {
       const { exchange, caller } = asked
       const atMs = performance.now()
       const state = caller.sandbox ? sandboxes.get(caller.sandbox.sub) : undefined
-      if (state) assertPace(state, now().getTime(), config.breaker)
+      if (state) breaker.sandbox(state.pace, atMs)
+      else if (caller.key !== null) breaker.key(caller.key, atMs)
+      if (state) state.lastActiveMs = now().getTime()
       const leave = crowd.enter(state)
       let bytes = 0
       const onSettled = () => {
@@ -83,7 +93,9 @@ export function createIntake(deps: IntakeDeps): Intake {
         leave()
       }
       try {
-        if (asked.operation === 'stored') return await sendStored(deps, asked, onSettled)
+        if (asked.operation === 'stored') {
+          return await sendStored(deps, asked, { arrival: { atMs, bodyMs: 0 }, onSettled })
+        }
         const encoding = readEncoding(exchange.headers)
         const packed = await exchange.readBody(config.bodyBytesMax, store)
         bytes = packed.length
@@ -94,7 +106,7 @@ export function createIntake(deps: IntakeDeps): Intake {
           bytes += body.length
         }
         const forward = asked.operation === 'count' ? sendCount : sendCall
-        await forward(deps, asked, { arrival, body, packed, state, onSettled })
+        await forward(deps, asked, { arrival, body, packed, state, drains, onSettled })
       } catch (error) {
         onSettled()
         throw error

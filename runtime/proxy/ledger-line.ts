@@ -3,6 +3,7 @@
 import type { CallUsage, Provider, Wire } from './api.ts'
 import type { Caller } from './caller.ts'
 import type { Timing } from './observe/call-watch.ts'
+import type { Attribution, Tags } from './policy/tags.ts'
 import type { Prices } from './prices/prices.ts'
 
 export type Facts = {
@@ -10,6 +11,9 @@ export type Facts = {
   org: string
   user: string
   team?: string | null
+  /** These two are left out where the caller said nothing: most calls have none. */
+  tags?: Tags
+  end_user?: string
   loop: string | null
   pass: number | null
   attempt: number | null
@@ -72,19 +76,20 @@ const errorCharsMax = 500
 
 export type FactsOf = {
   id: string
-  caller: Caller & { team?: string | null }
+  caller: Caller
   provider: string | null
   model: string
   wire: Wire
   beganAt: Date
+  said?: Attribution
 }
 
 export function toFacts(
-  { id, caller, provider, model, wire, beganAt }: FactsOf,
+  { id, caller, provider, model, wire, beganAt, said }: FactsOf,
   isRehearsal: boolean,
 ): Facts {
   const { org, user, key, sandbox, team } = caller
-  return {
+  const facts: Facts = {
     id,
     org,
     user,
@@ -100,6 +105,9 @@ export function toFacts(
     is_rehearsal: isRehearsal,
     began_at: beganAt.toISOString(),
   }
+  if (said && said.endUser !== null) facts.end_user = toStored(said.endUser)
+  if (said && !isEmpty(said.tags)) facts.tags = said.tags // Printable ASCII, by its grammar.
+  return facts
 }
 
 export function toBegun(

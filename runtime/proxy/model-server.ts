@@ -16,10 +16,10 @@ export type ModelServer = AsyncDisposable & { url: URL; counts: Lanes['counts'] 
 export async function listenModels(
   config: GatewayConfig,
   handle: Handle,
-  settled: () => Promise<void>,
+  end: () => Promise<void>,
 ): Promise<ModelServer> {
   await using starting = new AsyncDisposableStack()
-  starting.defer(settled) // Disposed last: a cut call is booked a moment after its socket is gone.
+  starting.defer(end) // Disposed last: a cut call is booked a moment after its socket is gone.
   const limits = { headersMs, requestMs, keepAliveMs, stallMs: config.idleMs }
   const lanes = starting.use(createLanes(handle, limits))
   starting.defer(lanes.drain)

@@ -160,6 +160,14 @@ describe('what is seen of calls', () => {
       ({ name, labels }) => name === 'treadle_proxy_retries_total' && labels['model'] === 'm-tried',
     )
     assert.deepEqual([retries?.labels['provider'], retries?.value], ['second', 1])
+    const errors = parseMetrics(text).filter(
+      ({ name, labels }) =>
+        name === 'treadle_proxy_upstream_errors_total' && labels['model'] === 'm-tried',
+    )
+    assert.deepEqual(
+      errors.map(({ labels, value }) => [labels['provider'], labels['class'], value]),
+      [['first', 'overloaded', 1]],
+    )
   })
 
   test('metrics are for owners and other roles, well formed, and hold no text of anybody', async () => {
@@ -218,6 +226,60 @@ describe('what is seen of calls', () => {
     await (await call({ traceparent: `00-${traceId}-${parent}-01` })).text()
     await until(() => collector.spans().length > before)
     assert.equal(collector.spans().length, before + 1)
+  })
+
+  test('what costs nothing is seen as an operation of its own, and is no call in the ledger', async () => {
+    await stage.addProvider({ name: 'storing', kind: 'openai', models: ['m-stored'] })
+    const booked = (await read<{ items: Call[] }>('/api/calls?model=m-stored')).items.length
+    const send = (method: string, path: string, body?: object) =>
+      fetch(new URL(path, stage.url), {
+        method,
+        headers: { 'x-api-key': clientKey, traceparent: `00-1${traceId.slice(1)}-${parent}-01` },
+        ...(body && { body: JSON.stringify(body) }),
+      })
+    const id = 'resp_watched'
+    stage.upstream.state.script = ({ method }, response) =>
+      response
+        .writeHead(method === 'GET' ? 500 : 200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ id, status: 'completed', usage }))
+    const ask = { model: 'm-stored', input: 'x' }
+    await (await send('POST', '/v1/responses', ask)).text()
+    await until(async () => (await send('GET', `/v1/responses/${id}`)).status === 500)
+    const counted = { model: 'claude-opus-4-5', messages: [] }
+    let fail = () => {}
+    stage.upstream.state.script = (_request, response) => {
+      fail = () => response.writeHead(529).end('{}')
+    }
+    const before = stage.upstream.seen.length
+    const counting = send('POST', '/v1/messages/count_tokens', counted)
+    await until(() => stage.upstream.seen.length > before)
+    assert.equal((await read<LiveCalls>('/api/calls/live')).total, 0)
+    fail()
+    assert.equal((await counting).status, 529)
+    const text = await (await stage.admin('GET', '/api/metrics')).text()
+    const found = parseMetrics(text)
+    const sampleOf = (name: string, operation: string) =>
+      found.find((one) => one.name === name && one.labels['operation'] === operation)
+    const calls = 'treadle_proxy_calls_total'
+    assert.deepEqual(
+      ['generate', 'count', 'stored'].map((one) => sampleOf(calls, one)?.labels['outcome']),
+      ['complete', 'error', 'error'],
+    )
+    for (const [operation, provider, errorClass] of [
+      ['stored', 'storing', 'failed'],
+      ['count', 'vendor', 'overloaded'],
+    ] as const) {
+      const { labels } = sampleOf('treadle_proxy_upstream_errors_total', operation)!
+      assert.deepEqual([labels['provider'], labels['class']], [provider, errorClass])
+    }
+    assert.ok(text.includes('gen_ai_operation_name="count_tokens"'))
+    const { items } = await read<{ items: Call[] }>('/api/calls?model=m-stored')
+    assert.equal(items.length, booked + 1)
+    await until(() =>
+      ['stored_response', 'count_tokens claude-opus-4-5'].every((wanted) =>
+        collector.spans().some(({ name }) => name === wanted),
+      ),
+    )
   })
 
   test('a collector that is away holds nothing up, and what it missed is counted', async () => {

@@ -1,9 +1,24 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import type { Page } from '../spool/api.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
-import { errorOf, type Fork, fine, json, script, startFork } from './testing/fork.ts'
+import type { Call, LiveCalls } from './api.ts'
+import type { Explained } from './routing/api.ts'
+import {
+  errorOf,
+  type Fork,
+  fine,
+  json,
+  retry,
+  script,
+  startFork,
+  teamKey,
+} from './testing/fork.ts'
 import { clientKey, type Stage, sandboxClaims, startLine, until } from './testing/stage.ts'
+
+const closeMsMax = 250 // 50 where the machine is idle.
+const open = { models: {}, tools: {}, serverTools: {} }
 
 describe('a policy of calls', () => {
   const owned = new AsyncDisposableStack()
@@ -12,7 +27,7 @@ describe('a policy of calls', () => {
   let stage: Stage
   before(async () => {
     postgres = owned.use(await startPostgres())
-    fork = owned.use(await startFork(postgres))
+    fork = owned.use(await startFork(postgres, { drain: { msMax: '1m', bytesMax: '64KiB' } }))
     stage = fork.stage
   })
   after(() => owned.disposeAsync())
@@ -20,8 +35,7 @@ describe('a policy of calls', () => {
 
   describe('policies', () => {
     const set = async (subject: string, policy: object) => {
-      const plain = { models: {}, tools: {}, serverTools: {} }
-      const response = await stage.admin('PUT', `/api/policies/${subject}`, { ...plain, ...policy })
+      const response = await stage.admin('PUT', `/api/policies/${subject}`, { ...open, ...policy })
       assert.equal(response.status, 200, await response.clone().text())
     }
 
@@ -98,6 +112,73 @@ describe('a policy of calls', () => {
       assert.deepEqual(await list(), ['fast'])
     })
 
+    describe('of a team', () => {
+      const ofTeam = { 'x-api-key': teamKey }
+      const call = (headers = {}) => fork.call({}, '/v1/messages', headers)
+      before(() => until(async () => (await call(ofTeam)).status !== 401))
+
+      test('a policy holds for its keys alone, beside that of the organisation', async () => {
+        await fork.addRoute()
+        await set('team:search', { models: { deny: ['m-1'] } })
+        const refused = await call(ofTeam)
+        assert.equal(refused.status, 403)
+        assert.match((await errorOf(refused)).message, /the policy team:search/)
+        assert.equal((await call()).status, 200)
+        await set('team:search', {})
+        await set('org', { models: { deny: ['m-1'] } })
+        assert.equal((await call(ofTeam)).status, 403)
+      })
+
+      test('a policy holds for what a loop of the team runs', async () => {
+        await fork.addRoute()
+        await set('team:search', { models: { deny: ['m-1'] } })
+        const statusOf = async (claims: object) => {
+          const full = sandboxClaims({ sub: 'sb-team', ...claims })
+          await using line = await startLine(stage, full.sub)
+          const response = await fetch(new URL('/v1/messages', line.url), {
+            method: 'POST',
+            headers: { authorization: `Bearer ${await stage.deps.tokenFor(full)}` },
+            body: JSON.stringify({ model: 'm-1' }),
+          })
+          return response.status
+        }
+        assert.deepEqual([await statusOf({ team: 'search' }), await statusOf({})], [403, 200])
+      })
+
+      test('a route is taken by its keys alone', async () => {
+        await fork.addRoute({
+          match: { models: ['m-1'], teams: ['search'] },
+          targets: [{ provider: 'b' }],
+        })
+        await call(ofTeam)
+        await call()
+        assert.deepEqual(fork.seen(), [1, 1])
+        assert.equal(fork.second.seen[0]!.headers['x-api-key'], 'sk-b')
+        const asked = { model: 'm-1', key: 'key-3' }
+        const response = await stage.admin('POST', '/api/explain', asked)
+        assert.equal(((await response.json()) as Explained).route?.name, 'main')
+      })
+
+      test('a budget counts its keys alone', async () => {
+        await fork.addRoute()
+        const budget = {
+          name: 'few',
+          level: 'team',
+          subject: 'search',
+          unit: 'requests',
+          amount: 1,
+        }
+        const made = await stage.admin('POST', '/api/budgets', { ...budget, window: 'total' })
+        assert.equal(made.status, 201, await made.clone().text())
+        assert.equal((await call(ofTeam)).status, 200)
+        const refused = await call(ofTeam)
+        assert.equal(refused.status, 402)
+        assert.match((await errorOf(refused)).message, /Budget few \(team search/)
+        assert.equal((await call()).status, 200)
+        await stage.admin('DELETE', '/api/budgets/few')
+      })
+    })
+
     test('a provider in the region is chosen, and one outside is not', async () => {
       await fork.addRoute()
       await stage.admin('PUT', '/api/providers/b', { region: 'eu', retention: ['zdr'] })
@@ -115,6 +196,26 @@ describe('a policy of calls', () => {
         stage.upstream.seen.map(({ body }) => body.toString()),
         ['{"model":"m-1","max_tokens":10}', '{"model":"m-1","max_tokens":5}'],
       )
+    })
+
+    test('a budget that clips refuses what would be left with less than it may think', async () => {
+      await fork.addRoute()
+      const budget = { name: 'tight', level: 'org', unit: 'tokens', amount: 4_000, window: 'total' }
+      const clip = { clip: 'allow', clipTokensMin: 1 }
+      const made = await stage.admin('POST', '/api/budgets', { ...budget, ...clip })
+      assert.equal(made.status, 201, await made.clone().text())
+      const thinking = { type: 'enabled', budget_tokens: 2_048 }
+      const refused = await fork.call({ max_tokens: 50_000, thinking })
+      assert.equal(refused.status, 402)
+      assert.match(
+        (await errorOf(refused)).message,
+        /Budget tight .*This call can come to 4\d\d\d tokens/,
+      )
+      assert.deepEqual(fork.seen(), [0, 0])
+      assert.equal((await fork.call({ max_tokens: 50_000 })).status, 200)
+      const { max_tokens: asked } = JSON.parse(stage.upstream.seen[0]!.body.toString())
+      assert.ok(asked > 1_000 && asked < 2_048, String(asked))
+      await stage.admin('DELETE', '/api/budgets/tight')
     })
 
     test('a sandbox gets no other model by a policy that allows all', async () => {
@@ -148,5 +249,131 @@ describe('a policy of calls', () => {
       await until(() => stage.peers.turns.length > before)
       assert.equal(stage.peers.turns.length, before + 1)
     })
+  })
+
+  describe('of answers whose client left', () => {
+    const head = { 'content-type': 'text/event-stream' }
+    const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`
+    const start = event({
+      type: 'message_start',
+      message: { usage: { input_tokens: 7, output_tokens: 1 } },
+    })
+    const word = event({
+      type: 'content_block_delta',
+      index: 0,
+      delta: { type: 'text_delta', text: 'late words' },
+    })
+    const end = [
+      event({
+        type: 'message_delta',
+        delta: { stop_reason: 'end_turn' },
+        usage: { output_tokens: 41 },
+      }),
+      event({ type: 'message_stop' }),
+    ].join('')
+
+    const lastCall = async () => {
+      const page = (await (await stage.admin('GET', '/api/calls?limit=1')).json()) as Page<Call>
+      return page.items[0]!
+    }
+    const isOver = async () => (await lastCall()).state !== 'begun'
+
+    /** A call that is left when its answer began; the rest of that is the test's to write. */
+    async function leave(policy: object) {
+      await fork.addRoute()
+      const put = await stage.admin('PUT', '/api/policies/org', { ...open, ...policy })
+      assert.equal(put.status, 200, await put.clone().text())
+      const { promise: began, resolve } = Promise.withResolvers<ServerResponse>()
+      script(stage.upstream, (response) => {
+        response.writeHead(200, head).write(start)
+        resolve(response)
+      })
+      const left = new AbortController()
+      const response = await fork.call({ stream: true }, '/v1/messages', {}, left.signal)
+      await response.body!.getReader().read()
+      const aborted = stage.upstream.state.aborted.length
+      left.abort()
+      const leftAt = performance.now()
+      return {
+        upstream: await began,
+        leftAt,
+        aborts: () => stage.upstream.state.aborted.slice(aborted),
+      }
+    }
+
+    test('they are cancelled at once where nothing is said', async () => {
+      const { leftAt, aborts } = await leave({})
+      await until(() => aborts().length === 1)
+      assert.ok(aborts()[0]! - leftAt < closeMsMax, `${aborts()[0]! - leftAt} ms`)
+      await until(isOver)
+      assert.equal((await lastCall()).state, 'estimated')
+    })
+
+    test('drained ones run to their end, are booked exactly, and kept for threads', async () => {
+      const turns = stage.peers.turns.length
+      const { upstream, aborts } = await leave({ onClientLeft: 'drain' })
+      await until(() => upstream.write(word))
+      assert.equal(await liveCount(), 1)
+      upstream.end(end)
+      await until(isOver)
+      const { state, usage, error, status, stopReason } = await lastCall()
+      assert.deepEqual(
+        [state, usage.inputTokens, usage.outputTokens, error, status, stopReason],
+        ['settled', 7, 41, 'the client left', 200, 'end_turn'],
+      )
+      assert.equal(aborts().length, 0)
+      assert.equal(await liveCount(), 0)
+      await until(() => stage.peers.turns.length > turns)
+      assert.match(JSON.stringify(stage.peers.turns.at(-1)), /late words/)
+    })
+
+    test('drained ones whose answer had not begun are read as well, and not tried again', async () => {
+      await fork.addRoute(retry('overloaded'))
+      await stage.admin('PUT', '/api/policies/org', { ...open, onClientLeft: 'drain' })
+      for (const [status, body, expected] of [
+        [200, { usage: { input_tokens: 3, output_tokens: 5 } }, ['settled', 200, 5]],
+        [529, { type: 'error', error: { type: 'overloaded_error' } }, ['settled', 529, 0]],
+      ] as const) {
+        const { promise: asked, resolve } = Promise.withResolvers<ServerResponse>()
+        script(stage.upstream, resolve)
+        const left = new AbortController()
+        const call = fork.call({}, '/v1/messages', {}, left.signal)
+        const response = await asked
+        left.abort()
+        await assert.rejects(call)
+        await until(async () => (await liveCount()) === 1)
+        json(status, body)(response)
+        await until(isOver)
+        const last = await lastCall()
+        assert.deepEqual([last.state, last.status, last.usage.outputTokens], expected)
+      }
+      assert.equal(fork.seen()[1], 0)
+    })
+
+    test('drained ones that go on beyond their bytes are cut and estimated', async () => {
+      const { upstream, aborts } = await leave({ onClientLeft: 'drain' })
+      for (let sent = 0; aborts().length === 0 && sent < 64; sent += 1) {
+        upstream.write(`: ${'x'.repeat(8_000)}\n\n`)
+        await until(() => !upstream.writableNeedDrain || aborts().length > 0)
+      }
+      await until(() => aborts().length === 1)
+      await until(isOver)
+      const { state, usage } = await lastCall()
+      assert.deepEqual([state, usage.inputTokens], ['estimated', 7])
+    })
+
+    test('drained ones are cut when the proxy ends, and booked before it is gone', async () => {
+      const { aborts } = await leave({ onClientLeft: 'drain' })
+      await until(async () => (await liveCount()) === 1)
+      const endedAt = performance.now()
+      await stage.restart()
+      assert.ok(performance.now() - endedAt < 5_000)
+      assert.equal(aborts().length, 1)
+      const { state, error } = await lastCall()
+      assert.deepEqual([state, error], ['estimated', 'the client left'])
+    })
+
+    const liveCount = async () =>
+      ((await (await stage.admin('GET', '/api/calls/live')).json()) as LiveCalls).total
   })
 })

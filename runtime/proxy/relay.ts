@@ -10,9 +10,12 @@
 // | stays                 | dies or is late before | unanswered: 502 or 504; it may have done the work          |
 // | stays                 | can't be reached       | unsent: 502 or 504; it provably did nothing                |
 // | reads nothing for long| -                      | client-left                                                |
+// | leaves, with `drains` | was sent the request   | client-left, once its answer is at its end; cut or         |
+// |                       |                        | unanswered where that fails. No further try begins         |
 //
 // A failed try may be followed by another one (Attempts) as long as nothing reached the client.
 import { AddressError } from '#kernel/address.ts'
+import type { Drain, Drains } from './drains.ts'
 import type { RawHeaders, Reply } from './exchange.ts'
 import { toClientHeaders } from './headers.ts'
 import type { LiveProvider } from './providers.ts'
@@ -66,6 +69,8 @@ export type Attempts = {
   mayFollow(status: number): boolean
   /** Each try's end, before the next one is asked for. */
   ended(end: AttemptEnd): void
+  /** Nobody waits: no further try. */
+  stop?(): void
 }
 
 const heldBytesMax = 64 * 1024 // Of an error's body, before another try is decided on.
@@ -77,6 +82,8 @@ type RelayOptions = {
   attempts: Attempts
   /** How long a client may leave bytes unread. */
   stallMs: number
+  /** Where an answer runs on when its client leaves; null = its upstream is aborted at once. */
+  drains?: Drains | null
   /** Takes out of an answer what the client did not ask for; null = it passes as it is. */
   createFilter?: ((head: ResponseHead) => Filter | null) | undefined
 }
@@ -89,6 +96,7 @@ export class Relay implements UpstreamHandler {
   readonly #watcher: Watcher
   readonly #attempts: Attempts
   readonly #stallMs: number
+  readonly #drains: Drains | null
   readonly #createFilter: RelayOptions['createFilter']
   #filter: Filter | null = null
   #later: NodeJS.Timeout | undefined
@@ -97,15 +105,20 @@ export class Relay implements UpstreamHandler {
   #stall: NodeJS.Timeout | undefined
   #held: Held | null = null
   #status: number | null = null
+  /** The client left, and the answer runs on. */
+  #drain: Drain | null = null
+  /** The upstream of this try has the request, or may have. */
+  #isSent = false
   #isStarted = false
   #isAnswered = false
   #isEnded = false
 
-  constructor({ reply, watcher, attempts, stallMs, createFilter }: RelayOptions) {
+  constructor({ reply, watcher, attempts, stallMs, drains, createFilter }: RelayOptions) {
     this.#reply = reply
     this.#watcher = watcher
     this.#attempts = attempts
     this.#stallMs = stallMs
+    this.#drains = drains ?? null
     this.#createFilter = createFilter
     reply.onClose = () => this.#closed()
     reply.onDrain = () => this.#drained()
@@ -121,6 +134,7 @@ export class Relay implements UpstreamHandler {
     this.#target = target
     this.#status = null
     this.#held = null
+    this.#isSent = false
     if (target.afterMs) this.#later = setTimeout(() => this.#send(target), target.afterMs)
     else this.#send(target)
   }
@@ -131,6 +145,7 @@ export class Relay implements UpstreamHandler {
 
   onStart(): void {
     this.#isStarted = true
+    this.#isSent = true
     if (this.#target) this.#watcher.sent?.(this.#target)
   }
 
@@ -144,10 +159,12 @@ export class Relay implements UpstreamHandler {
   #commit(head: ResponseHead): void {
     const { status, headers, bodyEnd } = head
     this.#isAnswered = true
-    this.#filter = this.#createFilter?.(head) ?? null
-    const isOwn = bodyEnd === 'close' || this.#filter !== null
-    const sent = toClientHeaders(headers, this.#filter ? 'content-length' : undefined)
-    this.#reply.begin(status, sent, isOwn ? 'own' : 'passed')
+    if (!this.#drain) {
+      this.#filter = this.#createFilter?.(head) ?? null
+      const isOwn = bodyEnd === 'close' || this.#filter !== null
+      const sent = toClientHeaders(headers, this.#filter ? 'content-length' : undefined)
+      this.#reply.begin(status, sent, isOwn ? 'own' : 'passed')
+    }
     this.#watcher.head(status, headers)
   }
 
@@ -161,14 +178,16 @@ export class Relay implements UpstreamHandler {
   }
 
   #pass(payload: Buffer, raw: Buffer): void {
-    if (this.#filter) this.#passFiltered(this.#filter.push(payload))
+    if (this.#drain) this.#drain.took(raw.length)
+    else if (this.#filter) this.#passFiltered(this.#filter.push(payload))
     else if (!this.#reply.write(payload, raw)) this.#pause()
-    if (payload.length > 0) this.#watcher.data(payload)
+    if (payload.length > 0 && !this.#isEnded) this.#watcher.data(payload)
   }
 
   onEnd(): void {
     if (this.#held && !this.#decide(this.#held, Buffer.concat(this.#held.payloads))) return
     clearTimeout(this.#stall)
+    if (this.#drain) return void this.#finish('client-left', null, null)
     if (this.#filter) this.#passFiltered(this.#filter.end())
     this.#reply.end()
     this.#finish('complete', null, null)
@@ -197,14 +216,14 @@ export class Relay implements UpstreamHandler {
   onError(error: Error, sent: Sent): void {
     clearTimeout(this.#stall)
     if (this.#isAnswered) {
-      this.#reply.reset()
+      if (!this.#drain) this.#reply.reset()
       return void this.#finish('cut', error, null)
     }
     const kind = sent === 'nothing' ? 'unsent' : 'unanswered'
     this.#tell(kind, error)
     const target = this.#attempts.next({ kind, error })
     if (target) this.#try(target)
-    else this.#finish(kind, error, toRefusal(error))
+    else this.#finish(kind, error, this.#drain ? null : toRefusal(error))
   }
 
   #tell(outcome: AttemptEnd['outcome'], error: Error | null): void {
@@ -217,12 +236,21 @@ export class Relay implements UpstreamHandler {
   #finish(outcome: Outcome, error: Error | null, refusal: Refusal | null): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#drain?.over()
     this.#tell(outcome, error)
     this.#watcher.end(outcome, error, refusal)
   }
 
   #closed(): void {
     clearTimeout(this.#stall)
+    if (this.#isEnded || this.#drain) return
+    if (this.#isSent) this.#drain = this.#drains?.begin(() => this.#abort()) ?? null
+    if (!this.#drain) return void this.#abort()
+    this.#attempts.stop?.()
+    this.#call?.resume()
+  }
+
+  #abort(): void {
     clearTimeout(this.#later)
     if (this.#isEnded) return
     this.#call?.abort()

@@ -150,6 +150,31 @@ describe('a route', () => {
     assert.equal((await fork.call({}, '/v1/messages', { 'x-treadle-tags': 'env' })).status, 400)
   })
 
+  test('a stream that is silent gets pings where the route says so, beside its own bytes', async () => {
+    await fork.addRoute({ pingS: 1 }, { kind: 'zai' })
+    const [first, last] = ['data: {"n":1}\n\n', 'data: [DONE]\n\n']
+    stage.upstream.state.script = ({ body }, response) => {
+      const isPlain = body.includes('"plain":true')
+      response.writeHead(200, {
+        'content-type': isPlain ? 'application/json' : 'text/event-stream',
+      })
+      response.write(first)
+      setTimeout(() => response.end(last), 1_500)
+    }
+    const texts = await Promise.all(
+      [
+        fork.call({ stream: true }),
+        fork.call({ stream: true }, '/v1/chat/completions'),
+        fork.call({ plain: true }),
+      ].map(async (call) => (await call).text()),
+    )
+    assert.deepEqual(texts, [
+      `${first}event: ping\ndata: {"type": "ping"}\n\n${last}`,
+      `${first}: keep-alive\n\n${last}`,
+      `${first}${last}`,
+    ])
+  })
+
   describe('stored responses', () => {
     const kind = 'openai' as const
     const ask = (more: object, key = clientKey) =>

@@ -1,14 +1,13 @@
 // What each sandbox has spent and when it last did something, in memory: no call waits for a database to know.
 import type { SandboxClaims } from '#kernel/tokens.ts'
 import type { Purse, SandboxCaps } from './budgets/fit.ts'
-import { Refusal } from './refusal.ts'
+import { newPace, type Pace } from './pace.ts'
 
 export type SandboxState = Purse & {
   inFlight: number
   /** Epoch ms of the last beginning or byte; 0 = not since this process started. */
   lastActiveMs: number
-  /** When the last calls began, the oldest first: they tell whether calls come too fast. */
-  readonly begins: number[]
+  readonly pace: Pace
 }
 
 export type Sandboxes = {
@@ -18,7 +17,7 @@ export type Sandboxes = {
   restore(sandbox: string, spent: { nanoUsd: number; tokens: number }): void
 }
 
-// Half a KB each. The longest idle ones leave: a machine runs tens at once, and a thousand is the most that one may be set to.
+// 0.3 KB each. The longest idle ones leave: a machine runs tens at once, and a thousand is the most that one may be set to.
 export const sandboxesMax = 1_000
 
 export function createSandboxes(): Sandboxes {
@@ -28,7 +27,7 @@ export function createSandboxes(): Sandboxes {
     if (known) return known
     if (states.size >= sandboxesMax) evict(states)
     const purse: Purse = { nanoUsd: 0, tokens: 0, heldNanoUsd: 0, heldTokens: 0 }
-    const made = { ...purse, inFlight: 0, lastActiveMs: 0, begins: [] }
+    const made = { ...purse, inFlight: 0, lastActiveMs: 0, pace: newPace() }
     states.set(sandbox, made)
     return made
   }
@@ -50,20 +49,4 @@ function evict(states: Map<string, SandboxState>): void {
   const idle = [...states].filter(([, state]) => state.inFlight === 0)
   idle.sort(([, one], [, other]) => one.lastActiveMs - other.lastActiveMs)
   for (const [sandbox] of idle.slice(0, sandboxesMax / 10)) states.delete(sandbox)
-}
-
-/** Refuses a call when as many as may began within the window. An agent in a tight loop makes 25 a second. */
-export function assertPace(
-  state: SandboxState,
-  nowMs: number,
-  { callsMax, windowMs, retryAfterS }: { callsMax: number; windowMs: number; retryAfterS: number },
-): void {
-  const { begins } = state
-  while (begins.length > 0 && nowMs - begins[0]! >= windowMs) begins.shift()
-  if (begins.length >= callsMax) {
-    const say = `${callsMax} calls in ${windowMs / 1_000} s is the most.`
-    throw new Refusal('rate/loop', say, retryAfterS)
-  }
-  state.lastActiveMs = nowMs
-  begins.push(nowMs)
 }

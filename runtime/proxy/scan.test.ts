@@ -41,6 +41,20 @@ describe('scan', () => {
     test(`reads ${title}`, () => assert.deepEqual(at(text), { model, stream }))
   }
 
+  for (const [title, said, fewest] of [
+    ['nothing is thought', '"max_tokens":9', 0],
+    ['thinking is off', '"max_tokens":9,"thinking":{"type":"disabled"}', 0],
+    ['it may think', '"max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":2048}', 2_049],
+    ['it says so first', '"thinking":{"budget_tokens":2048},"max_tokens":9000', 2_049],
+    ['it thinks between tools', '"max_tokens":2000,"thinking":{"budget_tokens":2048}', 0],
+    ['that is no number', '"max_tokens":9000,"thinking":{"budget_tokens":"2048"}', 0],
+    ['that is no object', '"max_tokens":9000,"thinking":true', 0],
+  ] as const) {
+    test(`knows the least that an answer may be bound to: ${title}`, () => {
+      assert.equal(whole(`{"model":"m",${said}}`, 'messages').outputTokensMin, fewest)
+    })
+  }
+
   for (const [title, text] of [
     ['no model', '{"contents":[]}'],
     ['the same model', '{"model":"a/b"}'],

@@ -27,6 +27,8 @@ export type Scan = {
   modelSpans: readonly Span[]
   stream: boolean
   outputMax: { tokens: number; span: Span; key: string } | null
+  /** A lower bound of the output than this is refused by the vendor: it must be above what may be thought. 0 = none is. */
+  outputTokensMin: number
   /** Where a bound of the output is put or put in place; null where nothing is generated. */
   outputSlot: Slot | null
   /** Whether a chat stream is to end with its usage; null = the client does not say. */
@@ -126,6 +128,7 @@ function createDraft(body: Buffer, wire: Wire, named: string | null): Draft {
     choices: 1,
     usesMax: null,
     outputMax: null,
+    thinkingTokens: null,
     outputNull: null,
     config: null,
     streamOptions: null,
@@ -163,6 +166,7 @@ function toScan(draft: Draft, { wire, operation, model, top }: Rest): Scan {
     modelSpans: draft.modelSpans,
     stream: flags['stream'] ?? false,
     outputMax: draft.outputMax,
+    outputTokensMin: toOutputMin(draft),
     outputSlot: operation === 'generate' ? toOutputSlot(draft, wire, top) : null,
     includeUsage: draft.includeUsage,
     usageSlot: wire === 'chat' && flags['stream'] === true ? toUsageSlot(draft, top) : null,
@@ -182,4 +186,10 @@ function toScan(draft: Draft, { wire, operation, model, top }: Rest): Scan {
     bytes: walk.body.length,
     trail: draft.trail,
   }
+}
+
+/** Who asks for less than may be thought thinks between tools, where that is no rule. */
+function toOutputMin({ thinkingTokens, outputMax }: Draft): number {
+  if (thinkingTokens === null || (outputMax && outputMax.tokens <= thinkingTokens)) return 0
+  return thinkingTokens + 1
 }

@@ -11,6 +11,7 @@ import { findHeader } from './headers.ts'
 import type { Asked, Held, IntakeDeps } from './intake.ts'
 import { type FactsOf, noUsage, toBegun, toEndedLine, toFacts } from './ledger-line.ts'
 import { type Changes, toOutgoing } from './outgoing.ts'
+import { withPings } from './pings.ts'
 import { type Attribution, readAttribution } from './policy/tags.ts'
 import type { Verdict } from './policy/verdict.ts'
 import { rehearsalPrefix } from './providers.ts'
@@ -43,7 +44,8 @@ export async function sendCall(deps: IntakeDeps, asked: Asked, held: Held): Prom
   const trail = alike?.known.trail
   const scanned = scan(held.body, asked, trail ? { trail, bytes: alike.bytes } : null)
   const said = readAttribution(exchange.headers, scanned.endUser)
-  const known = { id: randomUUID(), caller, model: scanned.model, wire, beganAt: deps.now() }
+  const { model } = scanned
+  const known = { id: randomUUID(), caller, model, wire, beganAt: deps.now(), said }
   const read = { asked, held, scanned, said, session, alike }
   const admitted = await admit(deps, known, read)
   try {
@@ -69,16 +71,23 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
   const body = deps.bodies.keep(read.session, kept, alike)
   const session = readSession(exchange.headers)
   const { answerHeaders, idleMs: stallMs } = deps.config
-  const shown = { reply, headers: exchange.headers, answerHeaders }
-  const told = { session, known: body, alike }
-  const options = { begun, caller, plan, reservation, verdict, ...told, ...shown, ...held }
+  const { operation } = asked
+  const shown = { reply, headers: exchange.headers, operation, answerHeaders }
+  const before = { session, known: body, alike }
+  const options = { begun, caller, plan, reservation, verdict, ...before, ...shown, ...held }
   const call = new ModelCall(options, deps)
   if (reply.isGone) return call.end('unsent', null, null)
-  const attempts = toAttempts(plan, (choice) =>
-    toOutgoing(choice, { asked, held, scanned, changes }),
+  const outgoing = { asked, held, scanned, changes }
+  const attempts = toAttempts(
+    plan,
+    (choice) => toOutgoing(choice, outgoing),
+    (end) => call.tried(end),
   )
   const createFilter = changes.isUsageWanted ? createUsageFilter : undefined
-  new Relay({ reply: call.reply, watcher: call, attempts, stallMs, createFilter }).start()
+  const drains = verdict.onClientLeft === 'drain' ? held.drains : null
+  const pingMs = plan.route?.pingS ? plan.route.pingS * 1_000 : null
+  const told = withPings(call.reply, pingMs, { wire: known.wire, headers: exchange.headers })
+  new Relay({ reply: told, watcher: call, attempts, stallMs, drains, createFilter }).start()
 }
 
 /** What a body can go on from: the same is read of it, and the same session said it. */

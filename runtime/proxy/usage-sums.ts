@@ -3,6 +3,7 @@ import type { DatabasePool } from 'slonik'
 import { z } from 'zod'
 import type { UsageRow } from './api.ts'
 import type { Books } from './ledger.ts'
+import { TagQuestion } from './policy/tags.ts'
 import { toUsage } from './record.ts'
 import { sumUsage, type UsageSums } from './sql/calls.ts'
 
@@ -12,11 +13,21 @@ const dayMs = 86_400_000
 
 const Name = z.string().min(1).max(200)
 const Day = z.iso.date('Write a day as 2026-11-30.')
-const dimensions = ['team', 'user', 'key'] as const
+const dimensions = ['team', 'user', 'key', 'end-user'] as const
+/** And the values of one tag, as `tag:env`. */
 const By = z
   .string()
-  .transform((text) => text.split(','))
-  .pipe(z.array(z.enum(dimensions)).max(dimensions.length))
+  .transform((text) => {
+    const names = text.split(',')
+    const tags = names.flatMap((name) => /^tag:(.+)$/.exec(name)?.[1] ?? [])
+    return { names: names.filter((name) => !name.startsWith('tag:')), tags }
+  })
+  .pipe(
+    z.object({
+      names: z.array(z.enum(dimensions)).max(dimensions.length),
+      tags: z.array(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,39}$/)).max(1, 'One tag at once.'),
+    }),
+  )
 
 export const UsageQuestion = z
   .strictObject({
@@ -28,6 +39,9 @@ export const UsageQuestion = z
     user: Name.optional(),
     key: Name.optional(),
     model: Name.optional(),
+    team: Name.optional(),
+    endUser: Name.optional(),
+    tag: TagQuestion.optional(),
     by: By.optional(),
   })
   .refine(({ from, to }) => from === undefined || to === undefined || daysBetween(from, to) >= 0, {
@@ -49,9 +63,11 @@ export async function readUsage(
   { db, books, now }: { db: DatabasePool; books: Books; now: () => Date },
 ): Promise<UsageRow[]> {
   await books.flush().catch(() => {}) // The database is asked next, and says what is wrong with it.
-  const { loop, user, key, model, by = [] } = question
-  const span = toSpan(question, now())
-  const rows = await db.any(sumUsage({ org, ...span, loop, user, key, model, by }, rowsMax))
+  const { loop, user, key, model, team, endUser, tag: tags, by: asked } = question
+  const by = (asked?.names ?? []).map((name) => (name === 'end-user' ? 'end_user' : name))
+  const told = { by, byTag: asked?.tags[0] }
+  const wanted = { org, ...toSpan(question, now()), loop, user, key, model, team, endUser, tags }
+  const rows = await db.any(sumUsage({ ...wanted, ...told }, rowsMax))
   return rows.map(toUsageRow)
 }
 
@@ -71,6 +87,8 @@ const toUsageRow = (row: UsageSums): UsageRow => ({
   team: row.team,
   user: row.user,
   key: row.key,
+  endUser: row.end_user,
+  tag: row.tag,
   isRehearsal: row.is_rehearsal,
   calls: row.calls,
   usage: toUsage(row),

@@ -17,7 +17,7 @@ describe('usage and what it costs', () => {
     stage = owned.use(await startStage({ postgres }))
     await stage.addProvider({ models: [model, 'nobody-prices-it'] })
     await stage.addProvider({ name: 'chat', kind: 'openai', models: ['gpt-5'] })
-    stage.peers.keys.push(keyCheck(otherKey, { id: 'key-2', user: 'ann' }))
+    stage.peers.keys.push(keyCheck(otherKey, { id: 'key-2', user: 'ann', team: 'search' }))
     const headers = { 'x-api-key': otherKey }
     await until(async () => (await fetch(new URL('/v1/models', stage.url), { headers })).ok)
   })
@@ -29,10 +29,15 @@ describe('usage and what it costs', () => {
         .writeHead(200, { 'content-type': type })
         .end(typeof body === 'string' ? body : JSON.stringify(body))
   }
-  const ask = async (sent: object, path = '/v1/messages', key = clientKey) => {
+  const ask = async (
+    sent: object,
+    path = '/v1/messages',
+    key = clientKey,
+    headers: Record<string, string> = {},
+  ) => {
     const response = await fetch(new URL(path, stage.url), {
       method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
       body: JSON.stringify(sent),
     })
     await response.text()
@@ -128,6 +133,88 @@ describe('usage and what it costs', () => {
     assert.equal((await read<UsageRow[]>('/api/usage?user=nobody')).length, 0)
   })
 
+  describe('by what callers say of their calls', () => {
+    const said = { model: 'said', messages: [] }
+    const tagsOf = ({ tags, endUser, team }: Call) => [tags, endUser, team]
+    before(async () => {
+      await stage.addProvider({ name: 'said', models: ['said', 'denied'] })
+      answerWith({ content: [], usage: { input_tokens: 7, output_tokens: 8 } })
+      const path = '/v1/messages'
+      await ask(said, path)
+      const prod = { 'x-treadle-tags': 'env=prod, job=a b', 'x-treadle-end-user': 'Zo\u00c3\u00ab' }
+      await ask(said, path, otherKey, prod)
+      await ask({ ...said, metadata: { user_id: 'u-2\0' } }, path, otherKey, {
+        'x-treadle-tags': 'env=dev',
+      })
+    })
+
+    test('a call has its tags, its end user and its team, within bounds', async () => {
+      const { items } = await read<{ items: Call[] }>('/api/calls?model=said')
+      assert.deepEqual(items.map(tagsOf), [
+        [{ env: 'dev' }, 'u-2\ufffd', 'search'],
+        [{ env: 'prod', job: 'a b' }, 'Zo\u00eb', 'search'],
+        [{}, null, null],
+      ])
+      const long = 'x'.repeat(5_000)
+      await ask({ ...said, metadata: { user_id: long } })
+      assert.equal((await lastCall('said')).endUser!.length, 200)
+      const response = await fetch(new URL('/v1/messages', stage.url), {
+        method: 'POST',
+        headers: { 'x-api-key': clientKey, 'x-treadle-tags': `env=${long}` },
+        body: JSON.stringify(said),
+      })
+      assert.equal(response.status, 400)
+    })
+
+    test('a call that was denied has them as well', async () => {
+      const policy = { models: { deny: ['denied'] }, tools: {}, serverTools: {} }
+      await stage.admin('PUT', '/api/policies/org', policy)
+      await ask({ model: 'denied' }, '/v1/messages', otherKey, { 'x-treadle-tags': 'env=prod' })
+      await stage.admin('DELETE', '/api/policies/org')
+      const denied = await lastCall('denied')
+      assert.equal(denied.state, 'denied')
+      assert.deepEqual(tagsOf(denied), [{ env: 'prod' }, null, 'search'])
+    })
+
+    for (const [query, calls] of [
+      ['tag=env%3Dprod', 1],
+      ['tag=job%3Da%20b', 1],
+      ['tag=env%3Dnone', 0],
+      ['endUser=Zo%C3%AB', 1],
+      ['team=search', 2],
+      ['team=search&tag=env%3Ddev', 1],
+    ] as const) {
+      test(`calls and sums of ${query} are ${calls}`, async () => {
+        const { items } = await read<{ items: Call[] }>(`/api/calls?model=said&${query}`)
+        assert.equal(items.length, calls)
+        const rows = await read<UsageRow[]>(`/api/usage?model=said&${query}`)
+        assert.equal(
+          rows.reduce((sum, row) => sum + row.calls, 0),
+          calls,
+        )
+      })
+    }
+
+    test('sums are told apart by team, end user and the values of a tag', async () => {
+      const rows = await read<UsageRow[]>('/api/usage?model=said&by=tag:env,team,end-user')
+      assert.deepEqual(
+        rows
+          .filter(({ endUser }) => !endUser?.startsWith('x'))
+          .map(({ tag, team, endUser, calls }) => [tag, team, endUser, calls]),
+        [
+          ['prod', 'search', 'Zo\u00eb', 1],
+          ['dev', 'search', 'u-2\ufffd', 1],
+          [null, null, null, 1],
+        ],
+      )
+    })
+
+    for (const wrong of ['usage?by=tag:A', 'usage?by=tag:a,tag:b', 'usage?tag=x', 'calls?tag=x%3D'])
+      test(`${wrong} is no question`, async () => {
+        assert.equal((await stage.admin('GET', `/api/${wrong}`)).status, 400)
+      })
+  })
+
   test('sums are of the days that are asked for', async () => {
     const today = new Date().toISOString().slice(0, 10)
     assert.ok((await read<UsageRow[]>(`/api/usage?from=${today}&to=${today}`)).length > 0)
@@ -154,6 +241,8 @@ describe('usage and what it costs', () => {
       ['anthropic', model, 'list'],
       ['anthropic', 'nobody-prices-it', null],
       ['openai', 'gpt-5', 'list'],
+      ['anthropic', 'said', null],
+      ['anthropic', 'denied', null],
     ])
     const [row] = await read<PriceRow[]>('/api/prices?model=gemini-2.5-pro')
     assert.partialDeepStrictEqual(row, { kind: 'gemini', contextTokensMax: 1_048_576 })

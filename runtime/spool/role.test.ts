@@ -99,21 +99,18 @@ describe('spool', () => {
     assert.equal(asked[1]!.model, undefined)
   })
 
-  test('the second pass gets only what the first one left of the budget', async () => {
-    const { id } = await scene.submit({
-      agent: ticking,
-      plan: 'PLAN.md',
-      caps: { usd: 1, tokens: 10_000 },
-    })
+  test('the second pass gets only what the first one left of the budget, and each the team', async () => {
+    const loop = { agent: ticking, plan: 'PLAN.md', caps: { usd: 1, tokens: 10_000 } }
+    const { id } = await scene.submit(loop, { team: 'search' })
     await scene.ended(id)
     const models = scene.doubles.asked.filter(
       ({ loop, purpose }) => loop === id && purpose === 'agent',
     )
     assert.deepEqual(
-      models.map(({ model }) => [model!.nanoUsdMax, model!.tokensMax]),
+      models.map(({ model }) => [model!.nanoUsdMax, model!.tokensMax, model!.team]),
       [
-        [1_000_000_000, 10_000],
-        [999_999_500, 8_960],
+        [1_000_000_000, 10_000, 'search'],
+        [999_999_500, 8_960, 'search'],
       ],
     )
   })

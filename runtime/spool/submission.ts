@@ -41,13 +41,13 @@ export async function store(
   claims: UserClaims,
   { loop, retryOf }: { loop: NewLoop; retryOf: string | null },
 ): Promise<Loop> {
-  const { sub: user, org } = claims
+  const { sub: user, org, team } = claims
   const id = randomUUID()
   const resource = toResource({ id, org, user_id: user, repository: loop.repository })
   deps.access.assert(claims, 'loop:create', resource)
   const problems = await findProblems({ id, loop, claims, appFolder })
   if (problems.length > 0) throw fault('loop/invalid', { problems })
-  const row = { id, org, user, spec: loop, retryOf, isTrusted: isTrusted(claims) }
+  const row = { id, org, user, team, spec: loop, retryOf, isTrusted: isTrusted(claims) }
   await deps.db.query(insertLoop(row))
   onStored(org)
   return toLoop(await deps.db.one(findLoop(org, id)))

@@ -26,6 +26,7 @@ const routes: NewRouteInput[] = [
     strategy: 'weighted',
     retry: { triesMax: 3, on: ['overloaded', 'rate-limited'] },
     affinity: 'session',
+    pingS: 15,
   },
   {
     name: 'night',
@@ -37,6 +38,7 @@ const routes: NewRouteInput[] = [
     strategy: 'order',
     retry: null,
     affinity: 'off',
+    pingS: null,
   },
 ]
 const healthOf = (name: string): ProviderHealth =>

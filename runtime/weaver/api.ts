@@ -14,6 +14,7 @@ export const NewSandbox = z.strictObject({
   model: z
     .strictObject({
       model: z.string().min(1),
+      team: z.string().optional(),
       provider: z.string().optional(),
       nanoUsdMax: z.int().optional(),
       tokensMax: z.int().optional(),

@@ -14,6 +14,7 @@ const model = {
   provider: 'rehearsal',
   nanoUsdMax: 5_000_000,
   tokensMax: 1_000,
+  team: 'search',
   lifeMs: 60_000,
 }
 

@@ -9,6 +9,7 @@ export type AccessEvent = {
     | 'link-made'
     | 'key-made'
     | 'key-revoked'
+    | 'key-changed'
     | 'denied'
   org?: string | undefined
   user?: string | undefined

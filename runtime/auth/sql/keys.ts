@@ -7,6 +7,7 @@ const Row = z.object({
   org: z.string(),
   user_id: z.string(),
   name: z.string(),
+  team: z.string().nullable(),
   created_at: z.number(),
   expires_at: z.number().nullable(),
   last_used_at: z.number().nullable(),
@@ -14,7 +15,7 @@ const Row = z.object({
 })
 export type KeyRow = z.infer<typeof Row>
 
-const columns = sql.fragment`id, org, user_id, name, created_at, expires_at, last_used_at, revoked_at`
+const columns = sql.fragment`id, org, user_id, name, team, created_at, expires_at, last_used_at, revoked_at`
 
 const isLive = (now: Date) =>
   sql.fragment`revoked_at is null and (expires_at is null or expires_at > ${sql.timestamp(now)})`
@@ -24,6 +25,7 @@ type NewRow = {
   org: string
   user: string
   name: string
+  team: string | null
   hash: string
   now: Date
   expiresAt: Date | null
@@ -32,8 +34,8 @@ type NewRow = {
 /** No row where the organisation has its most. Two makers at the same moment may pass it by one. */
 export const insertKey = (key: NewRow, liveMax: number) =>
   sql.type(Row)`
-    insert into auth.keys (id, org, user_id, name, hash, created_at, expires_at)
-    select ${key.id}, ${key.org}, ${key.user}, ${key.name}, ${key.hash}, ${sql.timestamp(key.now)},
+    insert into auth.keys (id, org, user_id, name, team, hash, created_at, expires_at)
+    select ${key.id}, ${key.org}, ${key.user}, ${key.name}, ${key.team}, ${key.hash}, ${sql.timestamp(key.now)},
       ${key.expiresAt ? sql.timestamp(key.expiresAt) : null}
     where (select count(*) from auth.keys where org = ${key.org} and ${isLive(key.now)}) < ${liveMax}
     returning ${columns}`
@@ -53,17 +55,21 @@ export const revokeKey = (id: string, now: Date) =>
     update auth.keys set revoked_at = coalesce(revoked_at, ${sql.timestamp(now)}) where id = ${id}
     returning ${columns}`
 
+export const setKeyTeam = (org: string, id: string, team: string | null) =>
+  sql.type(Row)`
+    update auth.keys set team = ${team} where org = ${org} and id = ${id} returning ${columns}`
+
 /** Ends it then, where it does not end before. No row for one that has ended. */
 export const endKey = (org: string, id: string, at: Date, now: Date) =>
   sql.type(Row)`
     update auth.keys set expires_at = least(expires_at, ${sql.timestamp(at)})
     where org = ${org} and id = ${id} and ${isLive(now)} returning ${columns}`
 
-const Holder = Person.extend({ id: z.string() })
+const Holder = Person.extend({ id: z.string(), team: z.string().nullable() })
 
 export const findHolder = (hash: string, now: Date) =>
   sql.type(Holder)`
-    select id, org, user_id, role from auth.keys join auth.memberships using (org, user_id)
+    select id, org, user_id, role, team from auth.keys join auth.memberships using (org, user_id)
     where hash = ${hash} and ${isLive(now)}`
 
 const Check = z.object({
@@ -71,13 +77,14 @@ const Check = z.object({
   hash: z.string(),
   org: z.string(),
   user_id: z.string(),
+  team: z.string().nullable(),
   expires_at: z.number().nullable(),
 })
 export type CheckRow = z.infer<typeof Check>
 
 export const listChecks = (now: Date) =>
   sql.type(Check)`
-    select id, hash, org, user_id, expires_at
+    select id, hash, org, user_id, team, expires_at
     from auth.keys join auth.memberships using (org, user_id)
     where ${isLive(now)}`
 

@@ -15,6 +15,7 @@ import { keyCreate } from './key-create.ts'
 import { keyList } from './key-list.ts'
 import { keyRevoke } from './key-revoke.ts'
 import { keyRotate } from './key-rotate.ts'
+import { keySet } from './key-set.ts'
 import { loginLink } from './login-link.ts'
 import { loopAttach } from './loop-attach.ts'
 import { loopCancel } from './loop-cancel.ts'
@@ -122,6 +123,7 @@ export const commands: readonly SubCommand[] = [
   priceCheck,
   keyCreate,
   keyList,
+  keySet,
   keyRotate,
   keyRevoke,
   usage,

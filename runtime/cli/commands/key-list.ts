@@ -18,6 +18,7 @@ export const keyList: SubCommand = {
 const columns: Column<Key>[] = [
   { title: 'ID', of: ({ id }) => id },
   { title: 'NAME', of: ({ name }) => name },
+  { title: 'TEAM', of: ({ team }) => team ?? '-' },
   { title: 'STATE', of: ({ revokedAt }) => (revokedAt === null ? 'good' : 'revoked') },
   { title: 'CREATED', of: ({ createdAt }) => toTimeText(createdAt) },
   { title: 'EXPIRES', of: ({ expiresAt }) => toTimeText(expiresAt) },

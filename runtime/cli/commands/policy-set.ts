@@ -4,7 +4,7 @@ import { type SubCommand, segment, toCount } from '../command.ts'
 import { failure } from '../errors.ts'
 import { toModels } from './provider-add.ts'
 
-export type SubjectOptions = { key?: string; sandboxes?: boolean }
+export type SubjectOptions = { key?: string; team?: string; sandboxes?: boolean }
 type Options = SubjectOptions & {
   models?: string
   denyModels?: string
@@ -17,13 +17,14 @@ type Options = SubjectOptions & {
   regions?: string
   retention?: string
   logging?: Policy['logging']
+  onClientLeft?: 'cancel' | 'drain'
 }
 
 export const policySet: SubCommand<Options> = {
   name: 'policy set',
   summary: 'Say which model calls may be made.',
   details:
-    'For the organisation, or with --key for one API key, or with --sandboxes for what runs in loops. It replaces what was set: what is not named is free. Where several hold, all of them must let a call pass. A sandbox may name the model of its loop alone, whatever is set.',
+    'For the organisation, or with --key for one API key, with --team for those of a team, or with --sandboxes for what runs in loops. It replaces what was set: what is not named is free. Where several hold, all of them must let a call pass. A sandbox may name the model of its loop alone, whatever is set.',
   examples: [
     ['policy set --models claude-*,gpt-5 --deny-models claude-opus-*', 'for all'],
     ['policy set --key 01J8 --max-output 8000 --clip', 'longer answers are cut to that'],
@@ -47,6 +48,12 @@ export const policySet: SubCommand<Options> = {
           'metadata',
           'full',
         ]),
+      )
+      .addOption(
+        new Option(
+          '--on-client-left <what>',
+          'what becomes of an answer whose client left: it is cancelled, or runs on for its exact usage',
+        ).choices(['cancel', 'drain']),
       ),
   async run({ connect, out }, _args, options) {
     const subject = toSubject(options)
@@ -60,18 +67,24 @@ export const policySet: SubCommand<Options> = {
 }
 
 export const withSubject: NonNullable<SubCommand['options']> = (command) =>
-  command.option('--key <id>', 'of this API key').option('--sandboxes', 'of what runs in loops')
+  command
+    .option('--key <id>', 'of this API key')
+    .option('--team <name>', 'of the API keys and loops of this team')
+    .option('--sandboxes', 'of what runs in loops')
 
-export function toSubject({ key, sandboxes }: SubjectOptions): string {
-  if (key !== undefined && sandboxes) {
-    throw failure('cli/usage', 'Name --key or --sandboxes, not both.')
-  }
-  return key === undefined ? (sandboxes ? 'sandboxes' : 'org') : `key:${key}`
+export function toSubject({ key, team, sandboxes }: SubjectOptions): string {
+  const named = [
+    ...(key === undefined ? [] : [`key:${key}`]),
+    ...(team === undefined ? [] : [`team:${team}`]),
+    ...(sandboxes ? ['sandboxes'] : []),
+  ]
+  if (named.length > 1) throw failure('cli/usage', 'Name one of --key, --team and --sandboxes.')
+  return named[0] ?? 'org'
 }
 
 export const toSubjectText = (subject: string) =>
   ({ org: 'the organisation', sandboxes: 'its sandboxes' })[subject] ??
-  `the key ${subject.slice('key:'.length)}`
+  `the ${subject.replace(':', ' ')}`
 
 const toLists = (allow: string | undefined, deny: string | undefined): Lists => ({
   allow: allow === undefined ? null : toModels(allow),
@@ -79,7 +92,7 @@ const toLists = (allow: string | undefined, deny: string | undefined): Lists => 
 })
 
 function toPolicy(options: Options): NewPolicyInput {
-  const { maxOutput, clip, regions, retention, logging } = options
+  const { maxOutput, clip, regions, retention, logging, onClientLeft } = options
   return {
     models: toLists(options.models, options.denyModels),
     tools: toLists(options.tools, options.denyTools),
@@ -89,5 +102,6 @@ function toPolicy(options: Options): NewPolicyInput {
     ...(regions !== undefined && { regions: toModels(regions) }),
     ...(retention !== undefined && { retention: toModels(retention) }),
     ...(logging && { logging }),
+    ...(onClientLeft && { onClientLeft }),
   }
 }

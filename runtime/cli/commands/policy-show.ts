@@ -32,6 +32,7 @@ const toShown = (policy: Policy) => ({
   regions: policy.regions?.join(', ') ?? null,
   retention: policy.retention.join(', ') || null,
   logging: policy.logging,
+  'client leaves': policy.onClientLeft,
 })
 
 export function toListsText({ allow, deny }: Lists): string | null {

@@ -78,10 +78,12 @@ function toLines(found: Explained, look: Look): string[] {
         ? `${route.name} (${route.strategy})`
         : 'none: the oldest provider that lists it',
       retry: route?.retry ? `on ${route.retry.on.join(', ')}` : 'off',
+      pings: route?.pingS ? `after ${route.pingS} s` : null,
       regions: policy.regions?.join(', ') ?? null,
       retention: policy.retention.join(', ') || null,
       output: policy.outputTokensMax === null ? null : `${policy.outputTokensMax} tokens at most`,
       logging: policy.logging,
+      'client leaves': policy.onClientLeft,
       budgets: found.budgets.map(({ name }) => name).join(', ') || 'none counts',
     },
     look,

@@ -11,10 +11,12 @@ type Options = {
   retryOn?: string
   tries?: string
   affinity: boolean
+  ping?: string
   wires?: string
   stream?: boolean
   tag?: string[]
   keys?: string
+  teams?: string
   regions?: string
   retention?: string
   replace?: boolean
@@ -51,11 +53,13 @@ export const routeAdd: SubCommand<Options> = {
       )
       .option('--tries <count>', 'how many in all, 5 at most; 3 unless said')
       .option('--no-affinity', 'do not keep the calls of a session together')
+      .option('--ping <seconds>', 'a sign of life in a stream that is silent for so long')
       .option('--wires <names>', 'only messages, chat, responses or gemini')
       .option('--stream', 'only calls that stream')
       .option('--no-stream', 'only calls that do not')
       .option('--tag <tag>', 'only calls with this tag, NAME=VALUE; again for more', collect)
       .option('--keys <ids>', 'only calls of these API keys')
+      .option('--teams <names>', 'only calls of these teams')
       .option('--regions <names>', 'only calls whose policy asks for one of these')
       .option('--retention <labels>', 'only calls whose policy asks for all of these')
       .option('--replace', 'change the route of this name'),
@@ -76,7 +80,7 @@ export const collect = (text: string, before: string[] = []) => [...before, text
 const toExample = ({ match }: Route) => match.models[0]!.replace(/\*$/, 'NAME')
 
 function toRoute(name: string, options: Options): NewRouteInput {
-  const { strategy, retryOn, tries, affinity } = options
+  const { strategy, retryOn, tries, affinity, ping } = options
   const on = retryOn === undefined ? [] : (toModels(retryOn) as never[])
   const triesMax = tries === undefined ? 3 : toCount('--tries', tries)
   return {
@@ -86,17 +90,19 @@ function toRoute(name: string, options: Options): NewRouteInput {
     ...(strategy && { strategy }),
     ...(on.length > 0 && { retry: { triesMax, on } }),
     affinity: affinity ? 'session' : 'off',
+    ...(ping !== undefined && { pingS: toCount('--ping', ping) }),
   }
 }
 
 function toMatch(options: Options): NewRouteInput['match'] {
-  const { models, wires, stream, tag, keys, regions, retention } = options
+  const { models, wires, stream, tag, keys, teams, regions, retention } = options
   return {
     models: toModels(models),
     ...(wires !== undefined && { wires: toModels(wires) as never[] }),
     ...(stream !== undefined && { stream }),
     ...(tag && { tags: toTags(tag) }),
     ...(keys !== undefined && { keys: toModels(keys) }),
+    ...(teams !== undefined && { teams: toModels(teams) }),
     ...(regions !== undefined && { regions: toModels(regions) }),
     ...(retention !== undefined && { retention: toModels(retention) }),
   }

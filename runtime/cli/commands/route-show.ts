@@ -11,7 +11,7 @@ export const routeShow: SubCommand = {
   async run({ connect, out }, [name]) {
     const client = await connect()
     const route = await client.json<Route>(`/api/routes/${segment(name!)}`)
-    out.show(route, ({ match, targets, strategy, retry, affinity }, look) =>
+    out.show(route, ({ match, targets, strategy, retry, affinity, pingS }, look) =>
       toFields(
         {
           models: match.models.join(', '),
@@ -20,6 +20,7 @@ export const routeShow: SubCommand = {
           strategy,
           affinity,
           retry: retry ? `${retry.on.join(', ')}; ${retry.triesMax} tries` : 'off',
+          pings: pingS === null ? 'none' : `after ${pingS} s of silence in a stream`,
         },
         look,
       ),

@@ -18,6 +18,10 @@ type Options = {
   pass?: string
   sandbox?: string
   model?: string
+  by?: string
+  team?: string
+  endUser?: string
+  tag?: string
   limit?: string
   cursor?: string
 }
@@ -31,12 +35,17 @@ export const usage: SubCommand<Options> = {
     ['usage', 'the last seven days'],
     ['usage --days 30 --loop 7f3a --json', 'one loop, in whole nano-dollars and tokens'],
     ['usage --days 90 --csv > usage.csv', 'for a spreadsheet'],
+    ['usage --by team,tag:env', 'told apart by what callers said of their calls'],
     ['usage --calls --loop 7f3a', "a loop's calls, the newest first"],
   ],
   options: (command: Command) =>
     command
       .option('--days <count>', 'how many days back; 7 unless said')
       .option('--loop <id>', 'only what a loop used')
+      .option('--by <names>', 'sums also by team, user, key, end-user or tag:NAME, with commas')
+      .option('--team <name>', 'only calls of this team')
+      .option('--end-user <id>', 'only calls that were for this end user')
+      .option('--tag <tag>', 'only calls with this tag, NAME=VALUE')
       .option('--csv', 'as comma-separated values')
       .option('--calls', 'a line a call')
       .option('--pass <number>', 'only calls of this pass')
@@ -59,22 +68,40 @@ function assertFitting({ out }: Context, options: Options): void {
     throw failure('cli/usage', 'Ask for --csv or --json, not for both.')
   if (options.calls && options.days !== undefined)
     throw failure('cli/usage', '--days is for sums. Of --calls the newest come first: --limit.')
+  if (options.calls && options.by !== undefined)
+    throw failure('cli/usage', '--by is for sums, not for --calls.')
   const stray = ofCalls.find((name) => options[name] !== undefined)
   if (!options.calls && stray) throw failure('cli/usage', `--${stray} wants --calls with it.`)
 }
 
-async function showSums({ connect, out }: Context, { days = '7', loop, csv }: Options) {
+async function showSums({ connect, out }: Context, options: Options) {
+  const { days = '7', loop, csv, by, team, endUser, tag } = options
   const client = await connect()
-  const rows = await client.json<UsageRow[]>(pathOf('/api/usage', { days, loop }))
+  const query = { days, loop, by, team, endUser, tag }
+  const rows = await client.json<UsageRow[]>(pathOf('/api/usage', query))
+  const asked = toAsked(by)
   const toText = (shown: readonly UsageRow[], look: Look) =>
-    shown.length === 0 ? [empty] : toLines(shown, look)
-  out.show(rows, (shown, look) => (csv ? toCsv(shown, csvColumns) : toText(shown, look)))
+    shown.length === 0 ? [empty] : toLines(shown, look, asked)
+  out.show(rows, (shown, look) => (csv ? toCsv(shown, toCsvColumns(asked)) : toText(shown, look)))
+}
+
+type Asked = { title: string; of: (row: UsageRow) => string | null }
+
+/** What `--by` tells apart, as columns. */
+function toAsked(by: string | undefined): Asked[] {
+  const known: Readonly<Record<string, Asked['of']>> = {
+    team: ({ team }) => team,
+    user: ({ user }) => user,
+    key: ({ key }) => key,
+    'end-user': ({ endUser }) => endUser,
+  }
+  return (by?.split(',') ?? []).map((title) => ({ title, of: known[title] ?? (({ tag }) => tag) }))
 }
 
 async function showCalls({ connect, out }: Context, options: Options) {
-  const { loop, pass, sandbox, model, limit = '100', cursor, csv } = options
+  const { loop, pass, sandbox, model, team, endUser, tag, limit = '100', cursor, csv } = options
   const client = await connect()
-  const query = { loop, pass, sandbox, model, limit, cursor }
+  const query = { loop, pass, sandbox, model, team, endUser, tag, limit, cursor }
   const page = await client.json<Page<Call>>(pathOf('/api/calls', query))
   if (!csv) return out.page(page, callColumns, empty)
   out.show(page, ({ items }) => toCsv(items, callCsvColumns))
@@ -83,19 +110,28 @@ async function showCalls({ connect, out }: Context, options: Options) {
 
 const empty = 'Nothing used in this time. A loop calls models: treadle loop run loop.yaml'
 
-function toLines(rows: readonly UsageRow[], look: Look): string[] {
+function toLines(rows: readonly UsageRow[], look: Look, asked: readonly Asked[]): string[] {
   const nanoUsd = rows.reduce((sum, row) => sum + row.costNanoUsd, 0)
-  return [...toTable(rows, columns, look), '', `${toUsdText(nanoUsd)} in all`]
+  const told = asked.map(({ title, of }): Column<UsageRow> => {
+    return { title: title.toUpperCase(), of: (row) => of(row) ?? '-' }
+  })
+  return [
+    ...toTable(rows, [...names, ...told, ...figures], look),
+    '',
+    `${toUsdText(nanoUsd)} in all`,
+  ]
 }
 
 const toCostText = ({ costNanoUsd, unpricedCalls, estimatedCalls }: UsageRow) =>
   `${unpricedCalls > 0 ? '≥' : ''}${estimatedCalls > 0 ? '~' : ''}${toUsdText(costNanoUsd)}`
 
-const columns: Column<UsageRow>[] = [
+const names: Column<UsageRow>[] = [
   { title: 'DAY', of: ({ day }) => day },
   { title: 'PROVIDER', of: ({ provider }) => provider ?? '-' },
   { title: 'MODEL', of: ({ model, isRehearsal }) => model + (isRehearsal ? ' (rehearsal)' : '') },
   { title: 'LOOP', of: ({ loop }) => loop ?? '-' },
+]
+const figures: Column<UsageRow>[] = [
   { title: 'CALLS', of: ({ calls }) => String(calls), align: 'right' },
   { title: 'IN', of: (row) => toCountText(row.usage.inputTokens), align: 'right' },
   { title: 'CACHED', of: (row) => toCountText(row.usage.cachedTokens), align: 'right' },
@@ -103,11 +139,18 @@ const columns: Column<UsageRow>[] = [
   { title: 'COST', of: toCostText, align: 'right' },
 ]
 
-const csvColumns: CsvColumn<UsageRow>[] = [
+const toCsvColumns = (asked: readonly Asked[]): CsvColumn<UsageRow>[] => [
+  ...csvNames,
+  ...asked.map(({ title, of }): CsvColumn<UsageRow> => [title.replace(/\W/g, '_'), of]),
+  ...csvFigures,
+]
+const csvNames: CsvColumn<UsageRow>[] = [
   ['day', ({ day }) => day],
   ['provider', ({ provider }) => provider],
   ['model', ({ model }) => model],
   ['loop', ({ loop }) => loop],
+]
+const csvFigures: CsvColumn<UsageRow>[] = [
   ['rehearsal', ({ isRehearsal }) => String(isRehearsal)],
   ['calls', ({ calls }) => calls],
   ['input_tokens', (row) => row.usage.inputTokens],

@@ -31,9 +31,10 @@ describe('a route as it is drawn', () => {
     const match = { models: ['claude-*'], stream: true, tags: { tier: 'gold' }, regions: ['eu'] }
     assert.deepEqual(toConditions({ match }), ['streams alone', 'tag tier=gold', 'region eu'])
     const retry = { triesMax: 3, on: ['overloaded' as const] }
-    assert.deepEqual(toHabits({ retry, affinity: 'off' }), [
+    assert.deepEqual(toHabits({ retry, affinity: 'off', pingS: 15 }), [
       'sessions are not kept together',
       'up to 3 tries',
+      'a ping after 15 s of silence',
     ])
   })
 

@@ -45,10 +45,15 @@ export function toConditions({ match }: Pick<Route, 'match'>): string[] {
 }
 
 /** What the route does beside choosing. */
-export function toHabits({ retry, affinity }: Pick<Route, 'retry' | 'affinity'>): string[] {
+export function toHabits({
+  retry,
+  affinity,
+  pingS,
+}: Pick<Route, 'retry' | 'affinity' | 'pingS'>): string[] {
   return [
     affinity === 'session' ? 'a session stays where it is' : 'sessions are not kept together',
     retry ? `up to ${retry.triesMax} tries` : 'one try',
+    ...(pingS === null ? [] : [`a ping after ${pingS} s of silence`]),
   ]
 }
 

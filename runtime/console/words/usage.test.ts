@@ -12,6 +12,8 @@ const row = (day: string, model: string, cost: number, loop: string | null = nul
     team: null,
     user: null,
     key: null,
+    endUser: null,
+    tag: null,
     isRehearsal: false,
     calls: 1,
     unpricedCalls: 0,

@@ -1,9 +1,9 @@
 // Usage rows to what a page shows: days without gaps, and sums by what one asks for.
 import type { UsageRow } from '../../proxy/api.ts'
 
-export type By = 'model' | 'loop' | 'provider' | 'team' | 'user' | 'key'
+export type By = 'model' | 'loop' | 'provider' | 'team' | 'user' | 'key' | 'end-user'
 /** What the API sums by only where it is asked to. */
-export const askedBy: readonly By[] = ['team', 'user', 'key']
+export const askedBy: readonly By[] = ['team', 'user', 'key', 'end-user']
 export type Sum = {
   name: string
   isRehearsal: boolean
@@ -26,7 +26,7 @@ export function toDays(days: number, now: number): string[] {
 }
 
 export const nameOf = (row: UsageRow, by: By): string =>
-  (by === 'model' ? row.model : row[by]) ?? `no ${by}`
+  (by === 'end-user' ? row.endUser : row[by]) ?? `no ${by}`
 
 /** The most expensive first, then the one with most tokens. */
 export function sumBy(rows: readonly UsageRow[], by: By): Sum[] {

@@ -5,7 +5,12 @@ import { type Account, type Amounts, toWhole } from './account.ts'
 export type Bound = { nanoUsd: number | null; tokens: number }
 /** Must not fall when the tokens rise. */
 export type BoundOf = (outputTokens: number) => Bound
-export type Wanted = { outputTokens: number; inputTokens: number }
+export type Wanted = {
+  outputTokens: number
+  inputTokens: number
+  /** With fewer the vendor refuses the call; left out = with any it takes it. */
+  outputTokensMin?: number
+}
 
 /** What one sandbox has spent, and what its calls in flight hold. */
 export type Purse = { nanoUsd: number; tokens: number; heldNanoUsd: number; heldTokens: number }
@@ -69,9 +74,12 @@ export function findShort(
   return short
 }
 
-/** The fewest output tokens that those without room would take; null = one of them takes no clip. */
-export function clipTokensMinOf(short: readonly Short[]): number | null {
-  let most = 0
+/** The fewest output tokens that those without room would take, and the vendor; null = one of them takes no clip. */
+export function clipTokensMinOf(
+  short: readonly Short[],
+  { outputTokensMin = 0 }: Wanted,
+): number | null {
+  let most = outputTokensMin
   for (const one of short) {
     if (typeof one === 'string') most = Math.max(most, sandboxClipTokensMin)
     else if (one.budget.clip === 'off') return null
@@ -86,7 +94,7 @@ export function planClip(
   caps: SandboxCaps | undefined,
   { boundOf, wanted, short }: { boundOf: BoundOf; wanted: Wanted; short: readonly Short[] },
 ): number | null {
-  const fewest = clipTokensMinOf(short)
+  const fewest = clipTokensMinOf(short, wanted)
   if (fewest === null || fewest >= wanted.outputTokens) return null
   const isRoomFor = (outputTokens: number) => fits(accounts, caps, toAmounts(boundOf(outputTokens)))
   if (!isRoomFor(fewest)) return null

@@ -231,6 +231,22 @@ describe('a reservation', () => {
     assert.match(refused.message, /It has used 1000 of 2000 tokens: the cap of this pass\./)
   })
 
+  test('is not clipped below what its vendor takes, but refused by the budget', async () => {
+    bank.budgets.set(1, budgetOf({ unit: 'tokens', amount: 1_000, clip: 'allow' }))
+    const desk = new Desk(bank, 'journal-1', now)
+    const boundOf = (outputTokens: number) => ({ nanoUsd: 0, tokens: outputTokens })
+    const ask = (outputTokensMin: number) =>
+      desk.engine.reserve.reserve({
+        ...{ spender: spenderOf(), boundOf },
+        wanted: { outputTokens: 32_000, inputTokens: 0, outputTokensMin },
+      })
+    const refused = await refusalOf(Promise.resolve().then(() => ask(1_001)))
+    assert.equal(refused.code, 'budget/tokens')
+    assert.match(refused.message, /Budget all .*This call can come to 1001 tokens/)
+    const made = await ask(1_000)
+    assert.equal(made.outputTokensMax, 1_000)
+  })
+
   test('waits in a queue with an end', async () => {
     bank.budgets.set(1, budgetOf({ amount: 1_000 }))
     const desk = new Desk(bank, 'journal-1', now, { waitersMax: 4 })

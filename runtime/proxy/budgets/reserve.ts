@@ -111,7 +111,10 @@ export function createReserve(options: Options): Reserve {
         return take(matched, caps, boundOf(clip), clip)
       }
     }
-    const fewest = Math.min(clipTokensMinOf(short) ?? wanted.outputTokens, wanted.outputTokens)
+    const fewest = Math.min(
+      clipTokensMinOf(short, wanted) ?? wanted.outputTokens,
+      wanted.outputTokens,
+    )
     const least = toAmounts(boundOf(fewest))
     const spent = short.find((one) => roomWithoutHolds(one, caps, atMs) < needOf(one, least))
     if (spent) return toSpentRefusal({ short: spent, caps, amounts: least, atMs })

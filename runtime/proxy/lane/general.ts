@@ -10,9 +10,13 @@ export class GeneralExchange implements Exchange {
   readonly line: string | undefined
   readonly #request: IncomingMessage
 
-  constructor(request: IncomingMessage, response: ServerResponse, isDraining = false) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { stallMs, isDraining }: { stallMs: number; isDraining: boolean },
+  ) {
     this.#request = request
-    this.reply = new GeneralReply(response)
+    this.reply = new GeneralReply(response, stallMs)
     if (isDraining) response.shouldKeepAlive = false
     this.line = lineOf(request.socket)
   }
@@ -57,11 +61,15 @@ class GeneralReply implements Reply {
   onClose: (() => void) | null = null
   onDrain: (() => void) | null = null
   readonly #response: ServerResponse
+  readonly #stallMs: number
+  #unread: NodeJS.Timeout | undefined
   #isOver = false
   isGone = false
 
-  constructor(response: ServerResponse) {
+  /** @param stallMs How long a client may leave the end of the answer unread. */
+  constructor(response: ServerResponse, stallMs: number) {
     this.#response = response
+    this.#stallMs = stallMs
     response.on('error', () => {}) // A client's reset; 'close' follows, and is what counts.
     response.on('close', () => this.#closed())
     response.on('drain', () => this.onDrain?.())
@@ -75,6 +83,7 @@ class GeneralReply implements Reply {
     const length = ['content-length', `${Buffer.byteLength(body)}`]
     this.#isOver = true
     this.#response.writeHead(status, [...headers, ...length]).end(body)
+    this.#awaitReader()
   }
 
   begin(status: number, headers: RawHeaders, _framing: Framing): void {
@@ -90,6 +99,18 @@ class GeneralReply implements Reply {
   end(): void {
     this.#isOver = true
     this.#response.end()
+    this.#awaitReader()
+  }
+
+  /** Until all of it is with the system, which 'close' tells as well. Whoever reads on, however slowly, is waited for. */
+  #awaitReader(before = Number.POSITIVE_INFINITY): void {
+    this.#unread = setTimeout(() => {
+      const { socket } = this.#response
+      if (!socket) return
+      const left = socket.writableLength
+      if (left < before) this.#awaitReader(left)
+      else this.reset()
+    }, this.#stallMs)
   }
 
   /** Over TCP a reset says it; over a line the missing last chunk does. */
@@ -101,6 +122,7 @@ class GeneralReply implements Reply {
   }
 
   #closed(): void {
+    clearTimeout(this.#unread)
     if (this.#isOver) return
     this.#isOver = true
     this.isGone = true

@@ -19,6 +19,10 @@ const toSorted = (text: string) => {
   return [head!.split('\r\n').sort().join('\r\n'), ...rest].join('\r\n\r\n')
 }
 
+/** In no subset of the fast lane's. */
+const chunked =
+  'POST /c HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n'
+
 describe('the lanes', () => {
   const owned = new Set<AsyncDisposable>()
   afterEach(async () => {
@@ -112,9 +116,7 @@ describe('the lanes', () => {
     const teller = createTeller()
     const door = use(await startDoor(teller.handle))
     const client = startClient(door.port)
-    const chunks =
-      'POST /c HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n'
-    client.socket.write(post('a') + post('b') + chunks + post('d'))
+    client.socket.write(post('a') + post('b') + chunked + post('d'))
     await until(() => client.got.endsWith('POST /v1/messages d'))
     assert.deepEqual(
       teller.seen.map(({ body }) => body),
@@ -200,6 +202,43 @@ describe('the lanes', () => {
     client.socket.resume()
     await until(() => client.got.endsWith('0\r\n\r\n'))
     assert.equal(state.drained, 1)
+  })
+
+  const answerAtOnce = ({ reply }: Exchange) => {
+    reply.begin(200, [], 'own')
+    const block = Buffer.alloc(1024 * 1024)
+    for (let i = 0; i < 16; i += 1) reply.write(block, block)
+    reply.end()
+  }
+  for (const [lane, bytes] of [
+    ['fast', post('{}')],
+    ['general', chunked],
+  ] as const) {
+    test(`a client that leaves the end of an answer unread is cut in time: ${lane} lane`, async () => {
+      const door = use(await startDoor(answerAtOnce, { keepAliveMs: 100, stallMs: 300 }))
+      const client = startClient(door.port)
+      client.socket.pause()
+      client.socket.write(bytes)
+      await until(() => door.lanes.counts()[lane === 'fast' ? 'fastCalls' : 'generalCalls'] === 1)
+      await until(() => door.lanes.counts().fast + door.lanes.counts().general === 0)
+      client.socket.destroy()
+    })
+  }
+
+  test('a client that reads slowly gets the end of its answer: general lane', async () => {
+    const door = use(await startDoor(answerAtOnce, { stallMs: 400 }))
+    const client = startClient(door.port)
+    client.socket.write(chunked)
+    let read = 0
+    client.socket.on('data', (text: string) => {
+      read += text.length
+      if (read < 2 * 1024 * 1024) return
+      read = 0
+      client.socket.pause()
+      setTimeout(() => client.socket.resume(), 150)
+    })
+    await until(() => client.got.endsWith('0\r\n\r\n'))
+    client.socket.destroy()
   })
 
   test('draining ends idle connections at once and busy ones after their answer', async () => {

@@ -1,5 +1,5 @@
 // The figures of all calls that share their labels.
-import type { ProviderKind, Wire } from '../api.ts'
+import type { Operation, ProviderKind, Wire } from '../api.ts'
 import type { CallEnding, CallWatch } from './call-watch.ts'
 import { Histogram, type Labels } from './exposition.ts'
 
@@ -19,6 +19,7 @@ export type SeriesOf = {
   kind: ProviderKind | 'rehearsal'
   model: string
   wire: Wire
+  operation: Operation
 }
 
 /** As the ledger has them, and `error` for an upstream that answered one. */
@@ -45,14 +46,16 @@ export class CallSeries {
   add(watch: CallWatch, ending: CallEnding): void {
     const outcome = toOutcome(ending)
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
-    const errorClass = toErrorClass(ending)
-    if (errorClass) this.errors.set(errorClass, (this.errors.get(errorClass) ?? 0) + 1)
     this.retries += watch.retries
     if (ending.costNanoUsd === null) this.unpriced += 1
     else this.nanoUsd += ending.costNanoUsd
     if (ending.state === 'estimated') this.estimated += 1
     this.#addTokens(ending)
     this.#addTimes(watch, ending)
+  }
+
+  addError(errorClass: string): void {
+    this.errors.set(errorClass, (this.errors.get(errorClass) ?? 0) + 1)
   }
 
   #addTokens({ usage: { inputTokens, outputTokens } }: CallEnding): void {
@@ -72,15 +75,15 @@ export class CallSeries {
   }
 
   labels(): Labels {
-    const { org, provider, model, wire } = this.of
-    return { org, provider, model, wire }
+    const { org, provider, model, wire, operation } = this.of
+    return { org, provider, model, wire, operation }
   }
 
   /** Under the names that OpenTelemetry has for them, dots made underscores. */
   genAiLabels(): Labels {
-    const { org, provider, kind, model, wire } = this.of
+    const { org, provider, kind, model } = this.of
     return {
-      gen_ai_operation_name: toOperation(wire),
+      gen_ai_operation_name: toOperationName(this.of),
       gen_ai_provider_name: toProviderName(kind),
       gen_ai_request_model: model,
       provider,
@@ -92,22 +95,14 @@ export class CallSeries {
 const toOutcome = ({ outcome, status }: CallEnding): CallOutcome =>
   outcome === 'complete' && status !== null && status >= 400 ? 'error' : outcome
 
-/** What an upstream did wrong, in a few words of ours; null = nothing, or it was the client. */
-function toErrorClass({ outcome, status }: CallEnding): string | null {
-  if (outcome === 'cut' || outcome === 'unsent') return outcome
-  if (outcome === 'unanswered') return status === 504 ? 'timeout' : 'unanswered'
-  if (outcome !== 'complete' || status === null || status < 400) return null
-  return statusClasses[status] ?? (status >= 500 ? 'failed' : 'refused')
-}
-const statusClasses: Readonly<Record<number, string>> = {
-  401: 'credential',
-  402: 'credential',
-  403: 'credential',
-  429: 'rate-limited',
-  503: 'overloaded',
-  529: 'overloaded',
-}
-
 /** https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/ */
-export const toOperation = (wire: Wire) => (wire === 'gemini' ? 'generate_content' : 'chat')
+export const toOperationName = ({ wire, operation }: Pick<SeriesOf, 'wire' | 'operation'>) =>
+  operationNames[operation] ?? (wire === 'gemini' ? 'generate_content' : 'chat')
+const operationNames: Partial<Record<Operation, string>> = {
+  embed: 'embeddings',
+  // The conventions have no names for these.
+  compact: 'compact',
+  count: 'count_tokens',
+  stored: 'stored_response',
+}
 export const toProviderName = (kind: string) => (kind === 'gemini' ? 'gcp.gemini' : kind)

@@ -1,6 +1,6 @@
 // One call as a span, by the names that OpenTelemetry has for model calls. No word of a prompt or an answer is in it.
 // https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
-import { toOperation, toProviderName } from './call-series.ts'
+import { toOperationName, toProviderName } from './call-series.ts'
 import type { CallEnding, CallWatch } from './call-watch.ts'
 import type { Span } from './otlp.ts'
 import { createSpanId, createTraceId, isInSample, readTraceparent } from './trace-context.ts'
@@ -23,7 +23,7 @@ export function toSpan(watch: CallWatch, ending: CallEnding, sampleRatio: number
     traceId,
     spanId: createSpanId(),
     parentSpanId: parent?.spanId ?? null,
-    name: `${toOperation(facts.wire)} ${facts.model}`,
+    name: `${toOperationName(toKind(watch))} ${facts.model}`.trim(),
     beganAtMs: zeroMs + watch.arrival.atMs,
     endedAtMs: zeroMs + (watch.lastByteAtMs ?? performance.now()),
     attributes: { ...toRequest(watch), ...toAnswer(watch, ending) },
@@ -31,19 +31,28 @@ export function toSpan(watch: CallWatch, ending: CallEnding, sampleRatio: number
   }
 }
 
-const toRequest = ({ begun: { facts }, provider, kind }: CallWatch): Span['attributes'] => ({
-  'gen_ai.operation.name': toOperation(facts.wire),
-  'gen_ai.provider.name': toProviderName(kind),
-  'gen_ai.request.model': facts.model,
-  'treadle.call.id': facts.id,
-  'treadle.org': facts.org,
-  'treadle.provider': provider,
-  'treadle.wire': facts.wire,
-  'treadle.loop': facts.loop,
-  'treadle.pass': facts.pass,
-  'treadle.sandbox': facts.sandbox,
-  'treadle.key': facts.key, // Its id.
-})
+const toKind = ({ begun, operation }: CallWatch) => ({ wire: begun.facts.wire, operation })
+
+const toRequest = (watch: CallWatch): Span['attributes'] => {
+  const {
+    begun: { facts },
+    provider,
+    kind,
+  } = watch
+  return {
+    'gen_ai.operation.name': toOperationName(toKind(watch)),
+    'gen_ai.provider.name': toProviderName(kind),
+    'gen_ai.request.model': facts.model,
+    'treadle.call.id': facts.id,
+    'treadle.org': facts.org,
+    'treadle.provider': provider,
+    'treadle.wire': facts.wire,
+    'treadle.loop': facts.loop,
+    'treadle.pass': facts.pass,
+    'treadle.sandbox': facts.sandbox,
+    'treadle.key': facts.key, // Its id.
+  }
+}
 
 function toAnswer(watch: CallWatch, ending: CallEnding): Span['attributes'] {
   const { usage, status, stopReason, costNanoUsd, state } = ending

@@ -1,8 +1,9 @@
 // What one call is seen to do, and when: by the monotonic clock, so that a clock that jumps spoils no figure.
-import type { CallUsage } from '../api.ts'
+import type { CallUsage, Operation } from '../api.ts'
 import type { RawHeaders } from '../exchange.ts'
 import type { Begun } from '../ledger-line.ts'
-import type { Outcome } from '../relay.ts'
+import type { AttemptEnd, Outcome } from '../relay.ts'
+import { toErrorClass } from './error-class.ts'
 
 /** How a call came to its end. */
 export type CallEnding = {
@@ -29,6 +30,9 @@ export type Timing = {
 /** When a request's head was there, and how long its body was waited for. */
 export type Arrival = { atMs: number; bodyMs: number }
 
+export type Failed = { provider: string; kind: Begun['kind']; class: string }
+const none: readonly Failed[] = []
+
 type Heard = { ended(watch: CallWatch, ending: CallEnding): void }
 
 export class CallWatch {
@@ -46,10 +50,14 @@ export class CallWatch {
   provider: string | null
   kind: Begun['kind']
   retries = 0
+  readonly operation: Operation
+  /** Of all tries: whose, and what went wrong. */
+  failures: readonly Failed[] = none
   readonly #heard: Heard
 
-  constructor(begun: Begun, { arrival, headers }: Asked, heard: Heard) {
+  constructor(begun: Begun, { arrival, headers, operation }: Asked, heard: Heard) {
     this.begun = begun
+    this.operation = operation
     this.arrival = arrival
     this.headers = headers
     this.provider = begun.facts.provider
@@ -63,6 +71,14 @@ export class CallWatch {
     this.kind = to.kind
     if (this.sentAtMs !== null) this.retries += 1
     this.sentAtMs ??= performance.now()
+  }
+
+  /** A try is over, however. */
+  tried(end: AttemptEnd): void {
+    const errorClass = toErrorClass(end)
+    if (errorClass === null) return
+    const { name, kind } = end.target.provider
+    this.failures = [...this.failures, { provider: name, kind, class: errorClass }]
   }
 
   head(contentType: string | undefined): void {
@@ -102,4 +118,4 @@ export class CallWatch {
 }
 
 /** What a request came with. */
-export type Asked = { arrival: Arrival; headers: RawHeaders }
+export type Asked = { arrival: Arrival; headers: RawHeaders; operation: Operation }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { noUsage, toBegun, toFacts } from '../ledger-line.ts'
+import type { LiveProvider } from '../providers.ts'
+import { UpstreamError } from '../upstream/error.ts'
 import { type CallEnding, CallWatch } from './call-watch.ts'
 import { toText } from './exposition.ts'
 import { createMetrics } from './metrics.ts'
@@ -15,11 +17,11 @@ const ending: CallEnding = {
 type Who = { org?: string; provider?: string; model?: string }
 
 function watchOf({ org = 'north', provider = 'acme', model = 'm-1' }: Who = {}): CallWatch {
-  const caller = { org, user: 'mia', key: 'key-1', sandbox: null }
+  const caller = { org, user: 'mia', key: 'key-1', team: null, sandbox: null }
   const known = { id: 'call-1', caller, provider, model, wire: 'messages' } as const
   const begun = toBegun(toFacts({ ...known, beganAt: new Date() }, false), 'anthropic', 100)
   const arrival = { atMs: performance.now(), bodyMs: 0 }
-  return new CallWatch(begun, { arrival, headers: [] }, { ended: () => {} })
+  return new CallWatch(begun, { arrival, headers: [], operation: 'generate' }, { ended: () => {} })
 }
 
 function streamed(who?: Who): CallWatch {
@@ -64,18 +66,25 @@ describe('the metrics', () => {
 
   test('tell what upstreams do wrong by its class, and what this proxy refuses by its code', () => {
     const metrics = createMetrics()
-    for (const [status, outcome] of [
-      [529, 'complete'],
-      [429, 'complete'],
-      [401, 'complete'],
-      [400, 'complete'],
-      [500, 'complete'],
-      [200, 'cut'],
-      [504, 'unanswered'],
-      [502, 'unsent'],
-      [null, 'client-left'],
-    ] as const)
-      metrics.ended(watchOf(), { ...ending, status, outcome })
+    const late = new UpstreamError('first-byte-timeout', 'it is late')
+    for (const [status, outcome, error] of [
+      [529, 'refused', null],
+      [429, 'complete', null],
+      [401, 'complete', null],
+      [400, 'complete', null],
+      [500, 'complete', null],
+      [200, 'cut', late],
+      [null, 'unanswered', late],
+      [null, 'unsent', null],
+      [200, 'client-left', null],
+      [200, 'complete', null],
+    ] as const) {
+      const watch = watchOf()
+      const provider = { name: 'acme', kind: 'anthropic' } as LiveProvider
+      const target = { provider, path: '', headers: [], body: Buffer.alloc(0) }
+      watch.tried({ target, outcome, status, error })
+      metrics.ended(watch, ending)
+    }
     metrics.refused('credential/absent')
     const found = parseMetrics(toText(metrics.families(null)))
     const classes = found

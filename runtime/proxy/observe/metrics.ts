@@ -3,7 +3,7 @@
 import type { RefusalCode } from '../errors.ts'
 import { refusalTable } from '../errors.ts'
 import { CallSeries, type SeriesOf } from './call-series.ts'
-import type { CallEnding, CallWatch } from './call-watch.ts'
+import type { CallEnding, CallWatch, Failed } from './call-watch.ts'
 import { type Family, Histogram, type Labels, type Sample } from './exposition.ts'
 import { createLabelCap, other } from './label-cap.ts'
 
@@ -37,6 +37,7 @@ export function createMetrics(): Metrics {
     ended(watch, ending) {
       overhead.observe(watch.overheadMs() / 1_000)
       series.of(watch, ending).add(watch, ending)
+      for (const failed of watch.failures) series.ofTry(watch, failed).addError(failed.class)
     },
     refused(code) {
       if (code in refusalTable) refusals.set(code, (refusals.get(code) ?? 0) + 1)
@@ -61,8 +62,20 @@ function createSeriesTable() {
   const capOrg = createLabelCap(orgsMax)
   const capProvider = createLabelCap(providersMax)
   const capModel = createLabelCap(modelsMax)
+  type Where = Pick<CallWatch, 'provider' | 'kind'>
+  const toSeriesOf = (watch: CallWatch, { provider, kind }: Where, isProven: boolean): SeriesOf => {
+    const { facts } = watch.begun
+    return {
+      org: capOrg(facts.org, true),
+      provider: capProvider(provider ?? other, true),
+      kind,
+      model: capModel(facts.model, isProven),
+      wire: facts.wire,
+      operation: watch.operation,
+    }
+  }
   const find = (of: SeriesOf): CallSeries => {
-    const key = `${of.org} ${of.provider} ${of.kind} ${of.model} ${of.wire}`
+    const key = `${of.org} ${of.provider} ${of.kind} ${of.model} ${of.wire} ${of.operation}`
     const known = table.get(key)
     if (known) return known
     if (table.size >= seriesMax && of.model !== other) {
@@ -74,17 +87,12 @@ function createSeriesTable() {
   }
   return {
     all: () => table.values(),
-    of({ begun: { facts }, provider, kind }: CallWatch, { status }: CallEnding): CallSeries {
+    of(watch: CallWatch, { status }: CallEnding): CallSeries {
       // A name that no upstream ever answered to may be anything that somebody typed.
       const isProven = status !== null && status < 300
-      return find({
-        org: capOrg(facts.org, true),
-        provider: capProvider(provider ?? other, true),
-        kind,
-        model: capModel(facts.model, isProven),
-        wire: facts.wire,
-      })
+      return find(toSeriesOf(watch, watch, isProven))
     },
+    ofTry: (watch: CallWatch, failed: Failed): CallSeries => find(toSeriesOf(watch, failed, false)),
   }
 }
 

@@ -46,7 +46,9 @@ export function startObserver({ config: { otel }, log }: Options): Observer {
   return {
     began(begun, asked) {
       const watch = new CallWatch(begun, asked, heard)
-      table.add(watch)
+      const { operation } = asked
+      // These two are not booked: who looks at what is in flight would find no page behind them.
+      if (operation !== 'count' && operation !== 'stored') table.add(watch)
       return watch
     },
     refused: metrics.refused,

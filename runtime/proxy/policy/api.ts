@@ -34,12 +34,21 @@ export const NewPolicy = z.strictObject({
    * conversation, in threads. Usage and cost are always kept.
    */
   logging: z.enum(loggings).default('full'),
+  /**
+   * What becomes of an answer whose client left. cancel: the upstream is aborted at once, and what it did is estimated.
+   * drain: it finishes, within `drain` of the config, and its usage is exact. Null = as another policy says, or cancel.
+   * What a sandbox began always ends with it.
+   */
+  onClientLeft: z.enum(['cancel', 'drain']).nullable().default(null),
 })
 export type NewPolicy = z.infer<typeof NewPolicy>
 export type NewPolicyInput = z.input<typeof NewPolicy>
 
-/** `org`, `sandboxes` (all of the organisation), or `key:<id>`. */
+/** `org`, `sandboxes` (all of the organisation), `team:<name>`, or `key:<id>`. */
 export const Subject = z
   .string()
-  .regex(/^(org|sandboxes|key:[A-Za-z0-9_-]{1,100})$/, 'Write org, sandboxes, or key:ID.')
+  .regex(
+    /^(org|sandboxes|team:[a-z0-9-]{1,63}|key:[A-Za-z0-9_-]{1,100})$/,
+    'Write org, sandboxes, team:NAME or key:ID.',
+  )
 export type Policy = NewPolicy & { subject: string; updatedAt: string }

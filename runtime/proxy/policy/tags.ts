@@ -1,4 +1,5 @@
 // What a caller says of a call beside the call: tags for reports and routes, and whom it is for. Neither goes upstream.
+import { z } from 'zod'
 import { Refusal } from '../refusal.ts'
 
 export const tagsHeader = 'x-treadle-tags'
@@ -9,8 +10,17 @@ export type Attribution = { tags: Tags; endUser: string | null }
 
 const tagsMax = 8 // Each is a column in somebody's report.
 const pattern = /^([a-z0-9][a-z0-9._-]{0,39})=([\x21-\x2b\x2d-\x7e][\x20-\x2b\x2d-\x7e]{0,99})$/
+/** Of a question about calls: those that carry one tag. */
+export const TagQuestion = z
+  .string()
+  .regex(pattern, 'Write a tag as name=value.')
+  .transform((text): Tags => {
+    const [, name, value] = pattern.exec(text)!
+    return { [name!]: value! }
+  })
 const endUserCharsMax = 200
 const none: Tags = {}
+const isAscii = /^[\0-\x7f]*$/
 
 /** @param named The end user whom the body names, where the headers name none. */
 export function readAttribution(raw: readonly string[], named: string | null): Attribution {
@@ -22,12 +32,16 @@ export function readAttribution(raw: readonly string[], named: string | null): A
       if (tags) throw new Refusal('tags/invalid', 'They stand there twice.')
       tags = readTags(raw[i + 1]!)
     } else if (length === endUserHeader.length && raw[i]!.toLowerCase() === endUserHeader) {
-      endUser ??= raw[i + 1]!
+      endUser ??= toText(raw[i + 1]!)
     }
   }
   const who = (endUser || named)?.slice(0, endUserCharsMax)
   return { tags: tags ?? none, endUser: who ?? null }
 }
+
+/** Headers are read as latin-1; what people write there is UTF-8. */
+const toText = (value: string) =>
+  isAscii.test(value) ? value : Buffer.from(value, 'latin1').toString('utf8')
 
 /** `team=search, env=prod`. */
 function readTags(text: string): Tags {

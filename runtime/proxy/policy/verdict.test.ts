@@ -34,6 +34,20 @@ describe('a policy', () => {
     ['wants the answer limited', { outputTokensMax: 10 }, {}, 'x', 'policy/output'],
     ['clips instead', { outputTokensMax: 10, outputOver: 'clip' }, {}, 'x', 'allowed'],
     [
+      'clips no further than what may be thought',
+      { outputTokensMax: 10, outputOver: 'clip' },
+      { outputTokens: 50, outputTokensMin: 11 },
+      'x',
+      'policy/output',
+    ],
+    [
+      'clips to what is above that',
+      { outputTokensMax: 11, outputOver: 'clip' },
+      { outputTokens: 50, outputTokensMin: 11 },
+      'x',
+      'allowed',
+    ],
+    [
       'forbids a tool',
       { tools: lists(null, ['bash']) },
       { tools: ['a', 'bash'] },
@@ -101,7 +115,27 @@ describe('a policy', () => {
     ])
     assert.deepEqual(verdict, {
       ...{ regions: ['eu'], retention: ['zdr', 'hipaa'], outputTokensMax: 10, logging: 'metadata' },
+      onClientLeft: 'cancel',
     })
+  })
+
+  for (const [one, other, expected] of [
+    [null, null, 'cancel'],
+    ['drain', null, 'drain'],
+    [null, 'drain', 'drain'],
+    ['drain', 'cancel', 'cancel'],
+    ['cancel', 'drain', 'cancel'],
+  ] as const) {
+    test(`an answer whose client left, of ${one} and ${other}: ${expected}`, () => {
+      const held = [scoped({ onClientLeft: one }), scoped({ onClientLeft: other }, 'key:k-1')]
+      assert.equal(judge(call(), held).onClientLeft, expected)
+    })
+  }
+
+  test('an answer of a sandbox is cancelled when that leaves, whatever is said', () => {
+    const ask = { ...call({}, 'm-1'), caller: sandboxCaller({ model: 'm-1' }) }
+    const held = [scoped({ onClientLeft: 'drain' }, 'sandboxes')]
+    assert.equal(judge(ask, held).onClientLeft, 'cancel')
   })
 
   test('none gives a sandbox another model than its token names', () => {

@@ -9,6 +9,8 @@ import { loggings } from './api.ts'
 /** What counts here of a call, as the scan of its body finds it. */
 export type CallFacts = {
   outputTokens: number | null
+  /** A lower bound is refused by the vendor. */
+  outputTokensMin?: number
   tools: readonly string[]
   serverTools: readonly string[]
 }
@@ -22,12 +24,14 @@ export type Verdict = {
   /** The most tokens an answer may have; null = as asked. A call that asks for more was refused, or is to be clipped. */
   outputTokensMax: number | null
   logging: Logging
+  onClientLeft: 'cancel' | 'drain'
 }
 const openVerdict: Verdict = {
   regions: null,
   retention: [],
   outputTokensMax: null,
   logging: 'full',
+  onClientLeft: 'cancel',
 }
 
 type Asked = { caller: Caller; model: string; facts: CallFacts }
@@ -42,7 +46,7 @@ export function judge(asked: Asked, scoped: readonly Scoped[]): Verdict {
       if (say !== null) throw new Refusal(rule.code, `${say} ${toWhose(scope)}`)
     }
   }
-  return toVerdict(scoped)
+  return toVerdict(asked.caller, scoped)
 }
 
 /** The same, for a person who asks why: every rule of every policy, with what it says. */
@@ -95,7 +99,11 @@ const rules: readonly Rule[] = [
     name: 'output',
     code: 'policy/output',
     findBreach: ({ outputTokensMax: most, outputOver }, { facts }) => {
-      if (most === null || outputOver === 'clip') return null
+      if (most === null) return null
+      const { outputTokensMin: fewest = 0 } = facts
+      if (outputOver === 'clip' && fewest <= most) return null
+      if (fewest > most)
+        return `It may think ${fewest - 1} tokens, and ${most} is the most of an answer.`
       const asked = facts.outputTokens
       if (asked === null) return `Say how many tokens the answer may have, ${most} at most.`
       return asked <= most ? null : `It asks for ${asked} tokens, and ${most} is the most.`
@@ -132,10 +140,19 @@ export const isAmong = (patterns: readonly string[], name: string): boolean =>
     pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name,
   )
 
-export function toVerdict(scoped: readonly Scoped[]): Verdict {
+/** What a sandbox began ends with it: what came later would be missing from its pass's record, and from the loop's caps. */
+export function toVerdict(
+  { sandbox }: Pick<Caller, 'sandbox'>,
+  scoped: readonly Scoped[],
+): Verdict {
   const policies = scoped.map(({ policy }) => policy)
+  const isDraining =
+    !sandbox &&
+    policies.some(({ onClientLeft }) => onClientLeft === 'drain') &&
+    !policies.some(({ onClientLeft }) => onClientLeft === 'cancel')
   return policies.reduce<Verdict>(
     (verdict, { regions, retention, outputTokensMax, logging }) => ({
+      onClientLeft: isDraining ? 'drain' : 'cancel',
       regions: intersect(verdict.regions, regions),
       retention: [...new Set([...verdict.retention, ...retention])],
       outputTokensMax: lower(verdict.outputTokensMax, outputTokensMax),

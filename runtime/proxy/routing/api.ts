@@ -85,6 +85,8 @@ export const NewRoute = z.strictObject({
     .nullable()
     .default(null),
   affinity: z.enum(['session', 'off']).default('session'),
+  /** Seconds of silence in a stream of events after which its client gets a sign of life. Null = never. */
+  pingS: z.int().min(1).max(300).nullable().default(null),
 })
 export type NewRoute = z.infer<typeof NewRoute>
 export type NewRouteInput = z.input<typeof NewRoute>
@@ -144,9 +146,16 @@ export type Explained = {
     retention: string[]
     outputTokensMax: number | null
     logging: 'off' | 'metadata' | 'full'
+    onClientLeft: 'cancel' | 'drain'
   }
   /** Null = none matches: the oldest provider that lists the model and speaks the wire. */
-  route: { name: string; strategy: string; affinity: string; retry: NewRoute['retry'] } | null
+  route: {
+    name: string
+    strategy: string
+    affinity: string
+    retry: NewRoute['retry']
+    pingS: number | null
+  } | null
   candidates: Candidate[]
   /** Providers in the order in which they would be tried. */
   order: string[]

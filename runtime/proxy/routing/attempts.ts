@@ -1,5 +1,5 @@
 // A plan as the relay wants it.
-import type { Attempts, Target } from '../relay.ts'
+import type { AttemptEnd, Attempts, Target } from '../relay.ts'
 import type { Choice } from './candidates.ts'
 import type { Plan } from './plan.ts'
 
@@ -7,10 +7,14 @@ export type { Failure } from '../relay.ts'
 
 const firstError = 400
 
-/** @param build Makes what is sent to a target: its path, headers and body. */
+/**
+ * @param build Makes what is sent to a target: its path, headers and body.
+ * @param tried Is told of each try's end.
+ */
 export const toAttempts = (
   plan: Plan,
   build: (choice: Choice) => Omit<Target, 'provider'>,
+  tried: (end: AttemptEnd) => void = () => {},
 ): Attempts => ({
   next(failure) {
     const choice = plan.next(failure)
@@ -19,7 +23,10 @@ export const toAttempts = (
   },
   // Also where none may follow: what a vendor's error says is noted of its credential.
   mayFollow: (status) => status >= firstError && plan.isNoted,
-  ended({ outcome, status }) {
+  ended(end) {
+    const { outcome, status } = end
+    tried(end)
     if (outcome !== 'refused' && status !== null) plan.answered(status)
   },
+  stop: () => plan.stop(),
 })

@@ -23,7 +23,7 @@ export type ExplainDeps = {
   rules: RulesInMemory
   providers: { all(): readonly LiveProvider[] }
   /** A key that is good, by its id. */
-  findKey(id: string, org: string): { user: string } | undefined
+  findKey(id: string, org: string): { user: string; team: string | null } | undefined
   isPriced(kind: LiveProvider['kind'], model: string): boolean
   explainBudgets(caller: Caller, model: string): readonly ExplainedBudget[]
 }
@@ -39,7 +39,7 @@ export function explain(
   const asked = toAsked(question, caller, wire ?? 'messages')
   const scoped = deps.rules.scopedOf(caller)
   const checks = explainPolicies(toCall(asked), scoped)
-  const limits = toVerdict(scoped)
+  const limits = toVerdict(caller, scoped)
   const { looked, route } = look(asked, limits, deps)
   const decided = decide(asked, deps)
   return {
@@ -52,9 +52,16 @@ export function explain(
       retention: [...limits.retention],
       outputTokensMax: limits.outputTokensMax,
       logging: limits.logging,
+      onClientLeft: limits.onClientLeft,
     },
     route: route
-      ? { name: route.name, strategy: route.strategy, affinity: route.affinity, retry: route.retry }
+      ? {
+          name: route.name,
+          strategy: route.strategy,
+          affinity: route.affinity,
+          retry: route.retry,
+          pingS: route.pingS,
+        }
       : null,
     candidates: looked.map((one) => toCandidate(one, route !== undefined, deps)),
     order: decided.order,
@@ -69,16 +76,17 @@ function toCaller(
   { org, sub }: Pick<UserClaims, 'org' | 'sub'>,
   { findKey }: ExplainDeps,
 ): Caller {
+  const nobody = { org, user: sub, key: null, team: null, sandbox: null }
   if (sandbox) {
     const { provider } = sandbox
     const pass = { sub: 'explained', loop: 'explained', pass: 1, attempt: 1 }
     const named = { org, user: sub, model: sandbox.model, ...(provider && { provider }) }
-    return { org, user: sub, key: null, sandbox: { kind: 'sandbox', ...pass, ...named } }
+    return { ...nobody, sandbox: { kind: 'sandbox', ...pass, ...named } }
   }
-  if (key === undefined) return { org, user: sub, key: null, sandbox: null }
+  if (key === undefined) return nobody
   const found = findKey(key, org)
   if (!found) throw fault('explain/key-absent', { detail: `${key} for ${model}` })
-  return { org, user: found.user, key, sandbox: null }
+  return { org, user: found.user, key, team: found.team, sandbox: null }
 }
 
 function findWire({ org, sandbox }: Caller, model: string, { providers, rules }: ExplainDeps) {
@@ -127,7 +135,8 @@ function look(asked: RouteAsked, verdict: Limits, { rules, providers }: ExplainD
   const { caller, model, wire, scan, tags } = asked
   const { regions, retention } = verdict
   const wanted = { org: caller.org, model, wire, pinned: caller.sandbox?.provider, verdict }
-  const call = { model, wire, stream: scan.stream, tags: tags ?? {}, team: null, key: caller.key }
+  const { key, team } = caller
+  const call = { model, wire, stream: scan.stream, tags: tags ?? {}, team, key }
   const route = takesRoute(wanted)
     ? findRoute(rules.routesOf(caller.org), { ...call, regions, retention })
     : undefined

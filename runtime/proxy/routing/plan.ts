@@ -37,6 +37,7 @@ export class Plan {
   /** The slot that is held: an id that entered and has not left. */
   #held: { id: string; isProbe: boolean } | null = null
   #waitMs = 0
+  #isStopped = false
 
   /** Takes a slot of the first target: `close` must be called, whatever comes. */
   constructor(options: Options) {
@@ -96,13 +97,18 @@ export class Plan {
     if (status < 300) onHome(answering)
   }
 
+  /** What is tried now is the last. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
   close(): void {
     this.#leave()
   }
 
   #mayRetry(found: FailureClass): boolean {
     const { retry, isReplayable } = this.#options
-    if (retry === null || this.#tried.length >= retry.triesMax) return false
+    if (this.#isStopped || retry === null || this.#tried.length >= retry.triesMax) return false
     return (retry.on as readonly FailureClass[]).includes(found) && isReplayable()
   }
 

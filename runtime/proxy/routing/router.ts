@@ -26,6 +26,7 @@ import { hasSlot, Plan } from './plan.ts'
 export type ScanFacts = {
   stream: boolean
   outputMax: { tokens: number } | null
+  outputTokensMin?: number
   tools: readonly string[]
   serverTools: readonly { type: string }[]
   previousResponse: string | null
@@ -41,14 +42,13 @@ export type RouteAsked = {
   /** The provider that stores the response it goes on from (`Stored.find`). */
   storedAt?: string | null
   tags?: Readonly<Record<string, string>>
-  team?: string | null
 }
 
 /** What people set, in memory. */
 export type RulesInMemory = {
   routesOf(org: string): readonly Route[]
   /** The policies that hold for a caller. */
-  scopedOf(caller: Pick<Caller, 'org' | 'key' | 'sandbox'>): readonly Scoped[]
+  scopedOf(caller: Pick<Caller, 'org' | 'key' | 'team' | 'sandbox'>): readonly Scoped[]
 }
 
 export type Planned = { plan: Plan; verdict: Verdict }
@@ -153,6 +153,7 @@ const toCall = ({ caller, model, scan }: RouteAsked) => ({
   model,
   facts: {
     outputTokens: scan.outputMax?.tokens ?? null,
+    outputTokensMin: scan.outputTokensMin ?? 0,
     tools: scan.tools,
     serverTools: scan.serverTools.map(({ type }) => type),
   },
@@ -163,7 +164,7 @@ const describe = (asked: RouteAsked, { regions, retention }: Verdict) => ({
   wire: asked.wire,
   stream: asked.scan.stream,
   tags: asked.tags ?? {},
-  team: asked.team ?? null,
+  team: asked.caller.team,
   key: asked.caller.key,
   regions,
   retention,

@@ -58,14 +58,15 @@ export async function startRules({ db, log }: { db: DatabasePool; log: Logger })
     refresh,
     routesOf: (org) => routes.get(org) ?? noRoutes,
     policiesOf: (org) => [...(policies.get(org) ?? noPolicies).values()],
-    scopedOf({ org, key, sandbox }) {
+    scopedOf({ org, key, team, sandbox }) {
       const own = policies.get(org)
       if (!own) return noScoped
       const subject = sandbox ? 'sandboxes' : `key:${key}`
-      const name = `${org}\0${subject}`
+      const name = `${org}\0${subject}\0${team ?? ''}`
       const known = scopes.get(name)
       if (known) return known
-      const found = ['org', subject].flatMap((scope): Scoped[] => {
+      const subjects = team === null ? ['org', subject] : ['org', `team:${team}`, subject]
+      const found = subjects.flatMap((scope): Scoped[] => {
         const policy = own.get(scope)
         return policy ? [{ scope, policy }] : []
       })

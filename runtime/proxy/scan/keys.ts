@@ -31,6 +31,8 @@ export type Draft = {
   /** Of all tools of the vendor's together. */
   usesMax: number | null
   outputMax: { tokens: number; span: Span; key: string } | null
+  /** What may be thought of the answer; null = as the model will. */
+  thinkingTokens: number | null
   /** A bound that is there, and null. */
   outputNull: Span | null
   /** Gemini's generation config: null = absent. */
@@ -192,6 +194,18 @@ const generationConfig = inside(
 )
 const metadata = inside({ user_id: text }, () => {})
 
+/** What is no such object, or no number, is the vendor's to refuse. */
+const thinking: Read = (draft, at) =>
+  draft.walk.body[at] === openBrace
+    ? readMember(draft, at, { budget_tokens: thinkingTokens })
+    : skipValue(draft.walk, at)
+const thinkingTokens: Read = (draft, at) => {
+  const to = skipValue(draft.walk, at)
+  const said = readPlain(draft.walk.body, { from: at, to: Math.min(to, at + 20) })
+  if (/^[1-9]\d{0,9}$/.test(said)) draft.thinkingTokens = Number(said)
+  return to
+}
+
 const tools: Read = (draft, at) => walkTools(draft.walk, at, draft.tools)
 const geminiTools: Read = (draft, at) => walkGeminiTools(draft.walk, at, draft.tools)
 
@@ -244,6 +258,7 @@ const messagesKeys: Readonly<Record<string, Read>> = {
   model,
   stream: flag,
   max_tokens: outputMax,
+  thinking,
   tools,
   mcp_servers: serverTool('mcp'),
   container: stored,

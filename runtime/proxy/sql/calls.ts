@@ -1,6 +1,7 @@
 import { sql } from 'slonik'
 import { z } from 'zod'
 import { serverTools, wires } from '../api.ts'
+import type { Tags } from '../policy/tags.ts'
 import type { Position } from '../segments.ts'
 
 /**
@@ -108,6 +109,8 @@ const UsageSums = Sums.extend({
   team: z.string().nullable(),
   user: z.string().nullable(),
   key: z.string().nullable(),
+  end_user: z.string().nullable(),
+  tag: z.string().nullable(),
   is_rehearsal: z.boolean(),
   calls: z.number(),
   unpriced_calls: z.number(),
@@ -123,14 +126,25 @@ export type UsageWanted = {
   user?: string | undefined
   key?: string | undefined
   model?: string | undefined
+  team?: string | undefined
+  endUser?: string | undefined
+  tags?: Tags | undefined
   /** What rows are told apart by, beside day, provider, model and loop. */
-  by: readonly ('team' | 'user' | 'key')[]
+  by: readonly ('team' | 'user' | 'key' | 'end_user')[]
+  /** The tag whose values rows are told apart by. */
+  byTag?: string | undefined
 }
 
+const saidConditions = ({ endUser, tags }: Pick<UsageWanted, 'endUser' | 'tags'>) => [
+  ...(endUser === undefined ? [] : [sql.fragment`end_user = ${endUser}`]),
+  ...(tags === undefined ? [] : [sql.fragment`tags @> ${sql.jsonb(tags)}`]),
+]
+
 export function sumUsage(wanted: UsageWanted, rowsMax: number) {
-  const { org, since, until, loop, user, key, model, by } = wanted
-  const told = (name: 'team' | 'user' | 'key') =>
+  const { org, since, until, loop, user, key, model, team, endUser, tags, by, byTag } = wanted
+  const told = (name: UsageWanted['by'][number]) =>
     by.includes(name) ? sql.fragment`${sql.identifier([name])}` : sql.fragment`null::text`
+  const tag = byTag === undefined ? sql.fragment`null::text` : sql.fragment`tags->>${byTag}::text`
   const conditions = [
     sql.fragment`org = ${org}`,
     sql.fragment`began_at >= ${sql.timestamp(since)}`,
@@ -140,14 +154,17 @@ export function sumUsage(wanted: UsageWanted, rowsMax: number) {
     ...(user === undefined ? [] : [sql.fragment`"user" = ${user}`]),
     ...(key === undefined ? [] : [sql.fragment`key = ${key}`]),
     ...(model === undefined ? [] : [sql.fragment`model = ${model}`]),
+    ...(team === undefined ? [] : [sql.fragment`team = ${team}`]),
+    ...saidConditions({ endUser, tags }),
   ]
   return sql.type(UsageSums)`
     select to_char(began_at at time zone 'utc', 'YYYY-MM-DD') as day, provider, model, loop, is_rehearsal,
       ${told('team')} as team, ${told('user')} as "user", ${told('key')} as key,
+      ${told('end_user')} as end_user, ${tag} as tag,
       ${sums}, count(*) as calls, count(*) filter (where not is_priced) as unpriced_calls,
       count(*) filter (where state = 'estimated') as estimated_calls
     from proxy.calls where ${sql.join(conditions, sql.fragment` and `)}
-    group by 1, 2, 3, 4, 5, 6, 7, 8 order by 1 desc, 2, 3, 4, 6, 7, 8 limit ${rowsMax}`
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1 desc, 2, 3, 4, 6, 7, 8, 9, 10 limit ${rowsMax}`
 }
 
 const CallRow = Sums.extend({
@@ -158,6 +175,9 @@ const CallRow = Sums.extend({
   attempt: z.number().nullable(),
   sandbox: z.string().nullable(),
   key: z.string().nullable(),
+  team: z.string().nullable(),
+  tags: z.record(z.string(), z.string()).nullable(),
+  end_user: z.string().nullable(),
   provider: z.string().nullable(),
   model: z.string(),
   wire: z.enum(wires),
@@ -179,7 +199,7 @@ const CallRow = Sums.extend({
 export type CallRow = z.infer<typeof CallRow>
 
 const callColumns = sql.fragment`
-  id, org, loop, pass, attempt, sandbox, key, provider, model, wire, is_rehearsal, state, status,
+  id, org, loop, pass, attempt, sandbox, key, team, tags, end_user, provider, model, wire, is_rehearsal, state, status,
   input_tokens, cached_tokens, cache_write_tokens, output_tokens, cache_write_1h_tokens, reasoning_tokens,
   server_tool_calls, service_tier, cost_nano_usd, is_priced, stop_reason, tool_calls, began_at, ended_at,
   first_byte_ms, intake_ms, sent_ms, last_byte_ms, error`
@@ -194,6 +214,9 @@ type Wanted = {
   attempt?: number | undefined
   sandbox?: string | undefined
   model?: string | undefined
+  team?: string | undefined
+  endUser?: string | undefined
+  tags?: Tags | undefined
 }
 
 /** Newest first, from behind a place on. Only what is asked for stands in the condition, so that an index serves it. */
@@ -202,7 +225,7 @@ export function listCalls(
   place: { beganAt: Date; id: string } | null,
   rowsMax: number,
 ) {
-  const { org, loop, pass, attempt, sandbox, model } = wanted
+  const { org, loop, pass, attempt, sandbox, model, team, endUser, tags } = wanted
   const conditions = [
     sql.fragment`org = ${org}`,
     ...(loop === undefined ? [] : [sql.fragment`loop = ${loop}`]),
@@ -210,6 +233,8 @@ export function listCalls(
     ...(attempt === undefined ? [] : [sql.fragment`attempt = ${attempt}`]),
     ...(sandbox === undefined ? [] : [sql.fragment`sandbox = ${sandbox}`]),
     ...(model === undefined ? [] : [sql.fragment`model = ${model}`]),
+    ...(team === undefined ? [] : [sql.fragment`team = ${team}`]),
+    ...saidConditions({ endUser, tags }),
     ...(place === null
       ? []
       : [sql.fragment`(began_at, id) < (${sql.timestamp(place.beganAt)}, ${place.id})`]),

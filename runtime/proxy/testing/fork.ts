@@ -21,6 +21,8 @@ export const fine = json(200, { id: 'resp_1', status: 'completed', usage })
 
 /** A key of another organisation. */
 export const otherKey = 'trd_other-org-17aa'
+/** A key of the team `search`. */
+export const teamKey = 'trd_team-search-55c0'
 export const retry = (...on: RetryClass[]) => ({ retry: { triesMax: 5, on } })
 
 export const script = (upstream: Upstream, run: Script) => {
@@ -29,14 +31,17 @@ export const script = (upstream: Upstream, run: Script) => {
 
 const own = [
   ...['/api/providers/a', '/api/providers/b', '/api/routes/main', '/api/policies/org'],
-  ...['/api/policies/key:key-1', '/api/policies/sandboxes'],
+  ...['/api/policies/key:key-1', '/api/policies/sandboxes', '/api/policies/team:search'],
 ]
 
-export async function startFork(postgres: TestPostgres) {
+type Config = Parameters<typeof startStage>[0]['config']
+
+export async function startFork(postgres: TestPostgres, config: Config = {}) {
   await using starting = new AsyncDisposableStack()
   const second = starting.use(await startUpstream())
-  const stage = starting.use(await startStage({ postgres }))
+  const stage = starting.use(await startStage({ postgres, config }))
   stage.peers.keys.push(keyCheck(otherKey, { id: 'key-2', org: 'elsewhere', user: 'eve' }))
+  stage.peers.keys.push(keyCheck(teamKey, { id: 'key-3', team: 'search' }))
   let count = 0
   const started = starting.move()
   return {
@@ -61,10 +66,16 @@ export async function startFork(postgres: TestPostgres) {
       return (await response.json()) as Route
     },
     /** One session a call, so that no call finds its way by an earlier one. */
-    call(body: object = {}, path = '/v1/messages', headers: Record<string, string> = {}) {
+    call(
+      body: object = {},
+      path = '/v1/messages',
+      headers: Record<string, string> = {},
+      signal?: AbortSignal,
+    ) {
       count += 1
       return fetch(new URL(path, stage.url), {
         method: 'POST',
+        ...(signal && { signal }),
         headers: { 'x-api-key': clientKey, 'x-session-id': `s-${count}`, ...headers },
         body: JSON.stringify({ model: 'm-1', ...body }),
       })

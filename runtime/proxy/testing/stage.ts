@@ -85,6 +85,7 @@ export const keyCheck = (key: string, more: Partial<KeyCheck> = {}): KeyCheck =>
   hash: createHash('sha256').update(key).digest('hex'),
   org: 'default',
   user: 'owner',
+  team: null,
   expiresAt: null,
   ...more,
 })

@@ -89,7 +89,7 @@ export async function runAgent(run: Run, attempt: Attempt, from: string): Promis
 }
 
 function toNewSandbox(run: Run, { pass, attempt }: Attempt): NewSandbox {
-  const { id, org, user_id: user, spec } = run.loop
+  const { id, org, user_id: user, team, spec } = run.loop
   const spent = spentOf(run)
   const { usd, tokens, time } = spec.caps
   return {
@@ -102,6 +102,7 @@ function toNewSandbox(run: Run, { pass, attempt }: Attempt): NewSandbox {
     attempt,
     model: {
       model: spec.model,
+      ...(team !== null && { team }),
       ...(spec.provider !== undefined && { provider: spec.provider }),
       ...(usd !== undefined && { nanoUsdMax: toNanoUsd(usd) - spent.nanoUsd }),
       ...(tokens !== undefined && { tokensMax: tokens - spent.tokens }),

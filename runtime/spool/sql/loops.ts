@@ -42,6 +42,7 @@ export type SummaryRow = z.infer<typeof SummaryRow>
 
 export const LoopRow = SummaryRow.extend({
   spec: Spec,
+  team: z.string().nullable(),
   is_trusted: z.boolean(),
   base: z.string().nullable(),
   failures: z.int(),
@@ -74,21 +75,22 @@ export const counts = sql.fragment`
     order by pass desc limit 1) newest on true`
 
 const columns = sql.fragment`
-  ${summaryColumns}, l.spec, l.is_trusted, l.base, l.failures, l.cancelled_at, l.held_from, l.held_ms, l.lease_fence`
+  ${summaryColumns}, l.spec, l.team, l.is_trusted, l.base, l.failures, l.cancelled_at, l.held_from, l.held_ms, l.lease_fence`
 
 export type LoopToStore = {
   id: string
   org: string
   user: string
+  team?: string | undefined
   spec: NewLoop
   retryOf: string | null
   isTrusted: boolean
 }
 
-export const insertLoop = ({ id, org, user, spec, retryOf, isTrusted }: LoopToStore) =>
+export const insertLoop = ({ id, org, user, team, spec, retryOf, isTrusted }: LoopToStore) =>
   sql.unsafe`
-    insert into spool.loops (id, org, user_id, name, spec, retry_of, is_trusted)
-    values (${id}, ${org}, ${user}, ${spec.name}, ${JSON.stringify(spec)}::jsonb, ${retryOf}, ${isTrusted})`
+    insert into spool.loops (id, org, user_id, team, name, spec, retry_of, is_trusted)
+    values (${id}, ${org}, ${user}, ${team ?? null}, ${spec.name}, ${JSON.stringify(spec)}::jsonb, ${retryOf}, ${isTrusted})`
 
 /** For people: an organisation sees its own loops alone. */
 export const findLoop = (org: string, id: string) =>

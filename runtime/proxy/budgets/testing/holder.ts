@@ -16,7 +16,7 @@ const config = {
   segmentBytesMax: 64 * 1024,
   backlogBytesMax: 64 * 1024 * 1024,
 }
-const caller = { org: 'north', user: 'mia', key: 'key-1', sandbox: null }
+const caller = { org: 'north', user: 'mia', key: 'key-1', team: null, sandbox: null }
 
 type Options = {
   db: DatabasePool

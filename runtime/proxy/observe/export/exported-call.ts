@@ -10,6 +10,7 @@ export function toExportedCalls(text: string): ExportedCall[] {
   return [
     {
       ...{ id: line.id, org: line.org, team: line.team ?? null, user: line.user, key: line.key },
+      ...{ tags: line.tags ?? {}, endUser: line.end_user ?? null },
       ...{ loop: line.loop, pass: line.pass, attempt: line.attempt, sandbox: line.sandbox },
       ...{ provider: line.provider, model: line.model, wire: line.wire },
       isRehearsal: line.is_rehearsal,

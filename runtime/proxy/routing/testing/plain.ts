@@ -37,7 +37,7 @@ export const scoped = (more: NewPolicyInputPart, scope = 'org'): Scoped => ({
 })
 
 export const caller = (more: Partial<Caller> = {}): Caller => ({
-  ...{ org: 'north', user: 'olga', key: 'k-1', sandbox: null },
+  ...{ org: 'north', user: 'olga', key: 'k-1', team: null, sandbox: null },
   ...more,
 })
 export const sandboxCaller = (more: Partial<SandboxClaims> = {}): Caller =>
