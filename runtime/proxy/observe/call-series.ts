@@ -71,9 +71,10 @@ export class CallSeries {
     if (further > 0) this.perToken.observe((lastByteAtMs - firstByteAtMs) / 1_000 / further)
   }
 
+  /** All that makes it a series of its own, here and below: a sample that stands twice spoils the whole scrape. */
   labels(): Labels {
-    const { org, provider, model, wire } = this.of
-    return { org, provider, model, wire }
+    const { org, provider, kind, model, wire } = this.of
+    return { org, provider, kind, model, wire }
   }
 
   /** Under the names that OpenTelemetry has for them, dots made underscores. */
@@ -85,6 +86,7 @@ export class CallSeries {
       gen_ai_request_model: model,
       provider,
       org,
+      wire,
     }
   }
 }
