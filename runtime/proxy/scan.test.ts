@@ -198,6 +198,38 @@ describe('scan', () => {
       assert.equal(whole(text, wire).isInputBounded, false))
   }
 
+  // Written down here once more: a key that is read no more would pass twice, and unseen.
+  const control: Readonly<Record<Wire, string>> = {
+    messages:
+      'model stream max_tokens tools mcp_servers container context_management metadata service_tier speed inference_geo',
+    chat: 'model stream stream_options max_tokens max_completion_tokens n tools functions web_search_options store service_tier user safety_identifier prompt_cache_key',
+    responses:
+      'model stream max_output_tokens max_tool_calls tools input previous_response_id conversation prompt store background service_tier user safety_identifier prompt_cache_key context_management',
+    gemini:
+      'model generationConfig generation_config tools cachedContent cached_content requests generateContentRequest generate_content_request serviceTier service_tier store',
+  }
+  for (const [wire, keys] of Object.entries(control) as [Wire, string][])
+    test(`refuses each key that means something on ${wire} where it stands twice or in capitals`, () => {
+      assert.deepEqual([...readersOf[wire].keys()], keys.split(' '))
+      for (const key of keys.split(' ')) {
+        const model = key === 'model' ? '' : '"model":"m",'
+        const value = key === 'model' ? '"m"' : 'null'
+        const escaped = `\\u00${key.charCodeAt(0).toString(16)}${key.slice(1)}`
+        for (const other of [key, escaped]) {
+          const text = `{${model}"${key}":${value},"${other}":${value}}`
+          assert.throws(() => whole(text, wire), /more than one/, text)
+        }
+        const capitals = `{${model}"${key.toUpperCase()}":${value}}`
+        assert.throws(() => whole(capitals, wire), { code: 'body/invalid' }, capitals)
+      }
+    })
+
+  test('finds tools in the form that chat once had, beside those that it has', () => {
+    const functions = '"functions":[{"name":"bash","parameters":{}}]'
+    const { tools } = whole(`{"model":"m","tools":[],${functions}}`, 'chat')
+    assert.deepEqual(tools, ['bash'])
+  })
+
   test("finds Codex's tools where its newest models have them, in the input", () => {
     const tools = [
       { type: 'namespace', name: 'functions', tools: [{ type: 'custom', name: 'exec' }] },
