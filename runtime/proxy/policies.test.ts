@@ -148,5 +148,30 @@ describe('a policy of calls', () => {
       await until(() => stage.peers.turns.length > before)
       assert.equal(stage.peers.turns.length, before + 1)
     })
+
+    test('the words of a sandbox are kept or not, and whoever runs its pass sees them either way', async () => {
+      await fork.addRoute()
+      const content = [{ type: 'text', text: 'it is done' }]
+      script(stage.upstream, json(200, { content, usage: { input_tokens: 1, output_tokens: 1 } }))
+      for (const [logging, kept] of [
+        ['off', ''],
+        ['metadata', 'it is done'],
+      ] as const) {
+        await set('sandboxes', { logging })
+        const claims = sandboxClaims({ sub: `sb-${logging}` })
+        await using line = await startLine(stage, claims.sub)
+        const response = await fetch(new URL('/v1/messages', line.url), {
+          method: 'POST',
+          headers: { authorization: `Bearer ${await stage.deps.tokenFor(claims)}` },
+          body: '{"model":"m-1"}',
+        })
+        await response.text()
+        assert.equal((await stage.record(claims.sub)).last!.text, 'it is done')
+        const [row] = (await postgres.query('select text from proxy.calls where sandbox = $1', [
+          claims.sub,
+        ])) as { text: string }[]
+        assert.equal(row!.text, kept)
+      }
+    })
   })
 })
