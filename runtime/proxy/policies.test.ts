@@ -57,6 +57,15 @@ describe('a policy of calls', () => {
       assert.ok(performance.now() - began < 3_000) // A second, and what a busy machine adds.
     })
 
+    test('one that can not be read allows nothing', async () => {
+      await fork.addRoute()
+      await postgres.query(`insert into proxy.policies values ('default', 'org', $1, 'x', now())`, [
+        '{"models":{"deny":"all"}}',
+      ])
+      await postgres.query('update proxy.rules_version set version = version + 1')
+      await until(async () => (await fork.call()).status === 403)
+    })
+
     for (const [what, policy, body, says] of [
       [
         'a tool',
