@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { headersFor, toClientHeaders, toUpstreamHeaders, vaultedHeaders } from './headers.ts'
+import type { Exchange } from './exchange.ts'
+import {
+  assertFraming,
+  headersFor,
+  toClientHeaders,
+  toUpstreamHeaders,
+  vaultedHeaders,
+} from './headers.ts'
 
 // Written down here once more: a name that goes missing from the lists must be missed.
 const hopByHop = [
@@ -49,4 +56,18 @@ describe('headers', () => {
       assert.ok(!sent.includes('theirs'))
     }
   })
+
+  for (const [title, version, headers, code] of [
+    ['a plain request', '1.1', ['Host', 'x'], null],
+    ['chunks', '1.1', ['Host', 'x', 'Transfer-Encoding', 'Chunked'], null],
+    ['HTTP/1.0', '1.0', ['Host', 'x'], 'version/refused'],
+    ['two hosts', '1.1', ['Host', 'x', 'hOST', 'x'], 'headers/refused'],
+    ['another coding', '1.1', ['Host', 'x', 'transfer-encoding', 'gzip'], 'headers/refused'],
+    ['two codings', '1.1', ['Host', 'x', 'transfer-encoding', 'gzip, chunked'], 'headers/refused'],
+  ] as const)
+    test(`${title}: ${code ?? 'good'} as a frame`, () => {
+      const check = () => assertFraming({ version, headers } as unknown as Exchange)
+      if (code === null) check()
+      else assert.throws(check, { code })
+    })
 })

@@ -95,6 +95,11 @@ describe('scan', () => {
     ['a tool with a type in capitals', '{"model":"m","tools":[{"Type":"mcp"}]}', 'responses'],
     ['tools in no list', '{"model":"m","tools":{"name":"x"}}', 'chat'],
     [
+      'a function of two names',
+      '{"model":"m","tools":[{"type":"function","function":{"name":"a","name":"b"}}]}',
+      'chat',
+    ],
+    [
       'usage asked for twice',
       '{"model":"m","stream_options":{"include_usage":true,"include_usage":false}}',
       'chat',
@@ -222,6 +227,37 @@ describe('scan', () => {
         const capitals = `{${model}"${key.toUpperCase()}":${value}}`
         assert.throws(() => whole(capitals, wire), { code: 'body/invalid' }, capitals)
       }
+    })
+
+  // As the value of a key `type`, as a key, or either.
+  const openAi = {
+    type: 'file image video',
+    key: 'audio',
+    any: 'audio_embeds audio_url file_data file_id file_url image_embeds image_file image_pil image_url input_audio input_file input_image input_video prompt_embeds video_url',
+  }
+  const far: Readonly<Record<Wire, Readonly<Record<'type' | 'key' | 'any', string>>>> = {
+    messages: {
+      type: 'audio document file image url video',
+      key: '',
+      any: 'container_upload file_id',
+    },
+    chat: openAi,
+    responses: { ...openAi, any: `${openAi.any} computer_screenshot item_reference` },
+    gemini: {
+      type: '',
+      key: '',
+      any: 'fileData file_data fileUri file_uri inlineData inline_data',
+    },
+  }
+  const named = (names: string) => names.split(' ').filter((name) => name !== '')
+  for (const [wire, { type, key, any }] of Object.entries(far) as [Wire, (typeof far)[Wire]][])
+    test(`bounds no input of ${wire} that has a mark of what is far`, () => {
+      const isBounded = (part: object) =>
+        whole(JSON.stringify({ model: 'm', messages: [{ content: [part] }] }), wire).isInputBounded
+      assert.equal(isBounded({ type: 'text', text: 'image' }), true)
+      for (const name of named(`${type} ${any}`))
+        assert.equal(isBounded({ type: name }), false, name)
+      for (const name of named(`${key} ${any}`)) assert.equal(isBounded({ [name]: 1 }), false, name)
     })
 
   test('finds tools in the form that chat once had, beside those that it has', () => {
