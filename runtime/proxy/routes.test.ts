@@ -149,6 +149,17 @@ describe('a route', () => {
     const { headers: got } = [...stage.upstream.seen, ...second.seen][0]!
     assert.equal(got['x-treadle-tags'], undefined)
     assert.equal((await fork.call({}, '/v1/messages', { 'x-treadle-tags': 'env' })).status, 400)
+    const tagged = {
+      match: { models: ['m-*'], tags: { env: 'prod' } },
+      targets: [{ provider: 'b' }],
+    }
+    const put = await stage.admin('PUT', '/api/routes/main', { name: 'main', ...tagged })
+    assert.equal(put.status, 200, await put.text())
+    for (const upstream of [stage.upstream, second]) upstream.seen.length = 0
+    await fork.call({}, '/v1/messages', { 'x-treadle-tags': 'env=prod' })
+    assert.deepEqual(fork.seen(), [0, 1])
+    await fork.call({}, '/v1/messages', { 'x-treadle-tags': 'env=test' })
+    assert.deepEqual(fork.seen(), [1, 1])
   })
 
   describe('stored responses', () => {

@@ -199,6 +199,15 @@ describe('an upstream', () => {
     assert.equal((await ask(open(still.port)).done).end, 'maybe: idle-timeout')
   })
 
+  test('connecting has its time, the handshake in it, and nothing was sent by then', async () => {
+    const mute = await startRaw(() => {})
+    const upstream = open(mute.port, { isTls: true, connectMs: 100 })
+    const began = performance.now()
+    assert.equal((await ask(upstream).done).end, 'nothing: connect-timeout')
+    assert.ok(performance.now() - began < 1_500)
+    await until(() => upstream.counts().open === 0)
+  })
+
   test('an aborted call closes its connection at once and hears nothing more', async () => {
     const raw = await startRaw((socket) => socket.write(whole.slice(0, -1)))
     const upstream = open(raw.port)
