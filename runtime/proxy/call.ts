@@ -30,6 +30,7 @@ import type { Stored } from './routing/stored.ts'
 import type { SandboxState } from './sandboxes.ts'
 import { toTurn } from './turn.ts'
 import type { Turns } from './turns.ts'
+import { holdWords } from './unkept-words.ts'
 import { Answer } from './wires/answer.ts'
 import { AnswerReader } from './wires/reader.ts'
 
@@ -142,7 +143,7 @@ export class ModelCall implements Watcher {
   }
 
   #settle(answer: Answer): void {
-    const { begun, plan, state, reservation, onSettled } = this.#options
+    const { begun, plan, state, reservation, verdict, onSettled } = this.#options
     const { provider, model } = plan.choice
     const { ledger, prices, now } = this.#deps
     const { facts, inputGuess } = begun
@@ -151,6 +152,7 @@ export class ModelCall implements Watcher {
     const cost = prices.cost(provider.kind, model, { ...usage, serviceTier: answer.serviceTier })
     const costNanoUsd = cost?.nanoUsd ?? null
     const spent = this.#toSpent(answer, costNanoUsd ?? 0, usage)
+    const isKept = verdict.logging !== 'off'
     const ending: Ending = {
       state: known.state,
       usage,
@@ -163,11 +165,12 @@ export class ModelCall implements Watcher {
       endedAt: now(),
       timing: this.#watch.timing(),
       error: redact(this.#error ?? answer.error, provider),
-      text: state ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
+      text: state && isKept ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
       holds: reservation.toLine(spent),
     }
     ledger.end(facts.id, toEndedLine(withProvider(begun, provider.name), ending))
+    if (state) holdWords(state, isKept ? '' : answer.text)
     reservation.settle(spent)
     this.#told.settled(costNanoUsd)
     this.#noteStored(answer)

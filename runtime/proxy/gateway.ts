@@ -93,7 +93,6 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const health = createHealth(now)
   const router = createRouter({ providers, rules, health, now })
   const identify = createIdentify(keys, verify, now)
-  addGauges(observer, { ledger, turns, budgets })
   const { worker } = deps
   starting.use(startExport({ config: config.export, worker, ledger, observer, folder, log, now }))
   const watched = { providers, ledger, observer, log, now }
@@ -101,7 +100,9 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   const said = { turns, bodies: createBodies() }
   const intake = createIntake({ config, router, stored, ...said, ...money, ...watched })
   const handle = createHandler({ identify, intake, rules, ...watched })
-  const { url: modelUrl } = starting.use(await listenModels(config, handle, intake.end))
+  const doors = starting.use(await listenModels(config, handle, intake.end))
+  addGauges(observer, { ledger, turns, budgets, doors })
+  const { url: modelUrl } = doors
   const started = starting.move()
   return {
     modelUrl,

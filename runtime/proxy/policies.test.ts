@@ -71,6 +71,15 @@ describe('a policy of calls', () => {
       assert.ok(performance.now() - began < 3_000) // A second, and what a busy machine adds.
     })
 
+    test('one that can not be read allows nothing', async () => {
+      await fork.addRoute()
+      await postgres.query(`insert into proxy.policies values ('default', 'org', $1, 'x', now())`, [
+        '{"models":{"deny":"all"}}',
+      ])
+      await postgres.query('update proxy.rules_version set version = version + 1')
+      await until(async () => (await fork.call()).status === 403)
+    })
+
     for (const [what, policy, body, says] of [
       [
         'a tool',
@@ -248,6 +257,31 @@ describe('a policy of calls', () => {
       await fork.call({ messages: [] })
       await until(() => stage.peers.turns.length > before)
       assert.equal(stage.peers.turns.length, before + 1)
+    })
+
+    test('the words of a sandbox are kept or not, and whoever runs its pass sees them either way', async () => {
+      await fork.addRoute()
+      const content = [{ type: 'text', text: 'it is done' }]
+      script(stage.upstream, json(200, { content, usage: { input_tokens: 1, output_tokens: 1 } }))
+      for (const [logging, kept] of [
+        ['off', ''],
+        ['metadata', 'it is done'],
+      ] as const) {
+        await set('sandboxes', { logging })
+        const claims = sandboxClaims({ sub: `sb-${logging}` })
+        await using line = await startLine(stage, claims.sub)
+        const response = await fetch(new URL('/v1/messages', line.url), {
+          method: 'POST',
+          headers: { authorization: `Bearer ${await stage.deps.tokenFor(claims)}` },
+          body: '{"model":"m-1"}',
+        })
+        await response.text()
+        assert.equal((await stage.record(claims.sub)).last!.text, 'it is done')
+        const [row] = (await postgres.query('select text from proxy.calls where sandbox = $1', [
+          claims.sub,
+        ])) as { text: string }[]
+        assert.equal(row!.text, kept)
+      }
     })
   })
 

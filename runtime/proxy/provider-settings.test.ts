@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { createLog } from '#kernel/log.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import type { NewProviderInput, Provider, ProviderTest } from './api.ts'
 import { toExpiryWarning } from './provider-settings.ts'
@@ -15,9 +17,16 @@ describe('what stands beside a credential', () => {
   const owned = new AsyncDisposableStack()
   let postgres: TestPostgres
   let stage: Stage
+  let logged = ''
   before(async () => {
     postgres = owned.use(await startPostgres())
-    stage = owned.use(await startStage({ postgres }))
+    const sink = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        logged += chunk
+        done()
+      },
+    })
+    stage = owned.use(await startStage({ postgres, log: createLog('warn', sink) }))
   })
   after(() => owned.disposeAsync())
   beforeEach(async () => {
@@ -82,11 +91,20 @@ describe('what stands beside a credential', () => {
     assert.deepEqual([body.expiresAt, body.warning], [null, null])
   })
 
+  test('a key that expires soon is told in the log as well, from the start on', async () => {
+    await stage.addProvider({ expiresAt: inDays(3) })
+    const said = '"warning":"The key expires in 3 days. Rotate it."'
+    assert.ok(!logged.includes(said))
+    await stage.restart()
+    await until(() => logged.includes(said))
+  })
+
   test('the days are counted up, and an expired key is said to be', () => {
     const now = new Date('2026-01-01T00:00:00Z')
     const warn = (days: number) => toExpiryWarning(now.getTime() + days * dayMs, now)
-    assert.deepEqual([0.5, 14.1, -1].map(warn), [
+    assert.deepEqual([0.5, 14, 14.1, -1].map(warn), [
       'The key expires in 1 day. Rotate it.',
+      'The key expires in 14 days. Rotate it.',
       null,
       'The key has expired. Rotate it.',
     ])

@@ -11,6 +11,7 @@ import {
   sumLoop,
   sumSandbox,
 } from './sql/calls.ts'
+import { wordsOf } from './unkept-words.ts'
 
 /** What one sandbox's calls came to, complete up to now. */
 export async function readRecord(
@@ -29,7 +30,7 @@ export async function readRecord(
     lastActiveAt: lastActiveMs > 0 ? new Date(lastActiveMs).toISOString() : null,
     usage: toUsage(sums),
     costNanoUsd: sums.cost_nano_usd,
-    last: last ? toLast(last) : null,
+    last: last ? toLast(last, wordsOf(state)) : null,
     denial: denied ? { code: denied.code ?? '', message: denied.error ?? '' } : null,
   }
 }
@@ -62,12 +63,12 @@ export const toUsage = (sums: Sums): CallUsage => ({
   ),
 })
 
-const toLast = (row: LastRow): NonNullable<SandboxRecord['last']> => ({
+const toLast = (row: LastRow, unkept: string): NonNullable<SandboxRecord['last']> => ({
   status: row.status,
   state: row.state,
   stopReason: row.stop_reason,
   toolCalls: row.tool_calls,
-  text: row.text,
+  text: row.text || unkept,
   error: row.error,
   retryAfterS: row.retry_after_s,
 })

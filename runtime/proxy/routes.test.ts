@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { userClaims } from '../testing/deps.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import { type ProviderHealth, retryClasses } from './routing/api.ts'
 import {
@@ -148,6 +149,17 @@ describe('a route', () => {
     const { headers: got } = [...stage.upstream.seen, ...second.seen][0]!
     assert.equal(got['x-treadle-tags'], undefined)
     assert.equal((await fork.call({}, '/v1/messages', { 'x-treadle-tags': 'env' })).status, 400)
+    const tagged = {
+      match: { models: ['m-*'], tags: { env: 'prod' } },
+      targets: [{ provider: 'b' }],
+    }
+    const put = await stage.admin('PUT', '/api/routes/main', { name: 'main', ...tagged })
+    assert.equal(put.status, 200, await put.text())
+    for (const upstream of [stage.upstream, second]) upstream.seen.length = 0
+    await fork.call({}, '/v1/messages', { 'x-treadle-tags': 'env=prod' })
+    assert.deepEqual(fork.seen(), [0, 1])
+    await fork.call({}, '/v1/messages', { 'x-treadle-tags': 'env=test' })
+    assert.deepEqual(fork.seen(), [1, 1])
   })
 
   test('a stream that is silent gets pings where the route says so, beside its own bytes', async () => {
@@ -206,6 +218,40 @@ describe('a route', () => {
       assert.equal(home.seen.length, 6)
       const foreign = await ask({ previous_response_id: id }, otherKey)
       assert.equal(foreign.status, 404)
+    })
+
+    test('a stored response is read and deleted by its own organisation, at the account that has it', async () => {
+      const theirs = userClaims({ org: 'elsewhere' })
+      const same = { name: 'a', kind, key: 'sk-theirs', baseUrl: second.url.href, models: ['m-1'] }
+      await stage.admin('POST', '/api/providers', { ...same, allowPrivate: true }, theirs)
+      await fork.addRoute({ targets: [{ provider: 'a' }] }, { kind })
+      script(stage.upstream, json(200, { id: 'resp_kept', status: 'completed', usage: {} }))
+      assert.equal((await ask({ input: 'hi' })).status, 200)
+      const at = (method: string, key = clientKey) =>
+        fetch(new URL('/v1/responses/resp_kept', stage.url), {
+          method,
+          headers: { authorization: `Bearer ${key}` },
+        })
+      await until(async () => (await at('GET')).status === 200)
+      const { method, url, headers } = stage.upstream.seen.at(-1)!
+      assert.deepEqual(
+        [method, url, headers.authorization],
+        ['GET', '/v1/responses/resp_kept', 'Bearer sk-a'],
+      )
+      assert.equal((await at('GET', otherKey)).status, 404)
+      assert.equal((await at('DELETE', otherKey)).status, 404)
+      assert.equal((await at('DELETE')).status, 200)
+      const sent = stage.upstream.seen.length
+      assert.equal((await at('GET')).status, 404)
+      assert.deepEqual(fork.seen(), [sent, 0])
+      await stage.admin('DELETE', '/api/providers/a', undefined, theirs)
+    })
+
+    test('a conversation that the vendor keeps is 404: whose it is can not be told', async () => {
+      await fork.addRoute({}, { kind })
+      for (const conversation of ['conv_1', { id: 'conv_1' }])
+        assert.equal((await ask({ conversation })).status, 404)
+      assert.deepEqual(fork.seen(), [0, 0])
     })
 
     test('an id that nobody knows is 404, and no upstream hears of it', async () => {

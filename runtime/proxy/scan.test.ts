@@ -109,6 +109,11 @@ describe('scan', () => {
     ['a tool with a type in capitals', '{"model":"m","tools":[{"Type":"mcp"}]}', 'responses'],
     ['tools in no list', '{"model":"m","tools":{"name":"x"}}', 'chat'],
     [
+      'a function of two names',
+      '{"model":"m","tools":[{"type":"function","function":{"name":"a","name":"b"}}]}',
+      'chat',
+    ],
+    [
       'usage asked for twice',
       '{"model":"m","stream_options":{"include_usage":true,"include_usage":false}}',
       'chat',
@@ -211,6 +216,69 @@ describe('scan', () => {
     test(`bounds no input of ${wire} that says ${text}`, () =>
       assert.equal(whole(text, wire).isInputBounded, false))
   }
+
+  // Written down here once more: a key that is read no more would pass twice, and unseen.
+  const control: Readonly<Record<Wire, string>> = {
+    messages:
+      'model stream max_tokens tools mcp_servers container context_management metadata service_tier speed inference_geo',
+    chat: 'model stream stream_options max_tokens max_completion_tokens n tools functions web_search_options store service_tier user safety_identifier prompt_cache_key',
+    responses:
+      'model stream max_output_tokens max_tool_calls tools input previous_response_id conversation prompt store background service_tier user safety_identifier prompt_cache_key context_management',
+    gemini:
+      'model generationConfig generation_config tools cachedContent cached_content requests generateContentRequest generate_content_request serviceTier service_tier store',
+  }
+  for (const [wire, keys] of Object.entries(control) as [Wire, string][])
+    test(`refuses each key that means something on ${wire} where it stands twice or in capitals`, () => {
+      assert.deepEqual([...readersOf[wire].keys()], keys.split(' '))
+      for (const key of keys.split(' ')) {
+        const model = key === 'model' ? '' : '"model":"m",'
+        const value = key === 'model' ? '"m"' : 'null'
+        const escaped = `\\u00${key.charCodeAt(0).toString(16)}${key.slice(1)}`
+        for (const other of [key, escaped]) {
+          const text = `{${model}"${key}":${value},"${other}":${value}}`
+          assert.throws(() => whole(text, wire), /more than one/, text)
+        }
+        const capitals = `{${model}"${key.toUpperCase()}":${value}}`
+        assert.throws(() => whole(capitals, wire), { code: 'body/invalid' }, capitals)
+      }
+    })
+
+  // As the value of a key `type`, as a key, or either.
+  const openAi = {
+    type: 'file image video',
+    key: 'audio',
+    any: 'audio_embeds audio_url file_data file_id file_url image_embeds image_file image_pil image_url input_audio input_file input_image input_video prompt_embeds video_url',
+  }
+  const far: Readonly<Record<Wire, Readonly<Record<'type' | 'key' | 'any', string>>>> = {
+    messages: {
+      type: 'audio document file image url video',
+      key: '',
+      any: 'container_upload file_id',
+    },
+    chat: openAi,
+    responses: { ...openAi, any: `${openAi.any} computer_screenshot item_reference` },
+    gemini: {
+      type: '',
+      key: '',
+      any: 'fileData file_data fileUri file_uri inlineData inline_data',
+    },
+  }
+  const named = (names: string) => names.split(' ').filter((name) => name !== '')
+  for (const [wire, { type, key, any }] of Object.entries(far) as [Wire, (typeof far)[Wire]][])
+    test(`bounds no input of ${wire} that has a mark of what is far`, () => {
+      const isBounded = (part: object) =>
+        whole(JSON.stringify({ model: 'm', messages: [{ content: [part] }] }), wire).isInputBounded
+      assert.equal(isBounded({ type: 'text', text: 'image' }), true)
+      for (const name of named(`${type} ${any}`))
+        assert.equal(isBounded({ type: name }), false, name)
+      for (const name of named(`${key} ${any}`)) assert.equal(isBounded({ [name]: 1 }), false, name)
+    })
+
+  test('finds tools in the form that chat once had, beside those that it has', () => {
+    const functions = '"functions":[{"name":"bash","parameters":{}}]'
+    const { tools } = whole(`{"model":"m","tools":[],${functions}}`, 'chat')
+    assert.deepEqual(tools, ['bash'])
+  })
 
   test("finds Codex's tools where its newest models have them, in the input", () => {
     const tools = [

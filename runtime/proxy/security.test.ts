@@ -93,9 +93,10 @@ describe('the proxy refuses', () => {
     test('a key that auth no longer lists is refused within a second', async () => {
       stage.peers.keys = []
       await until(async () => (await post(stage.url, bearer(clientKey))).status === 401)
-      stage.peers.keys = [
-        keyCheck(clientKey, { expiresAt: new Date(Date.now() - 1).toISOString() }),
-      ]
+      const other = 'trd_other-key' // Once it is good, so is the list that it came with.
+      const expiresAt = new Date(Date.now() - 1).toISOString()
+      stage.peers.keys = [keyCheck(clientKey, { expiresAt }), keyCheck(other, { id: 'key-2' })]
+      await until(async () => (await post(stage.url, bearer(other))).status === 200)
       assert.equal((await post(stage.url, bearer(clientKey))).status, 401)
       stage.peers.keys = [keyCheck(clientKey)]
       await until(async () => (await post(stage.url, bearer(clientKey))).status === 200)

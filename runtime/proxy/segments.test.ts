@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
@@ -60,5 +60,14 @@ describe('segments', () => {
     assert.equal(segments.bytes(), segments.end().offset)
     segments.append('still')
     assert.equal((await readAll(segments)).all.at(-1), 'still')
+  })
+
+  test('are their owner’s alone to read', () => {
+    const path = join(folder, 'deeper')
+    using segments = openSegments({ folder: path, name: 'x', segmentBytesMax: 40, syncMs: null })
+    segments.append('a')
+    assert.equal(statSync(path).mode & 0o777, 0o700)
+    for (const name of readdirSync(path))
+      assert.equal(statSync(join(path, name)).mode & 0o777, 0o600)
   })
 })

@@ -1,5 +1,5 @@
-// The keys that the proxy handles, looked for in all that it writes, tells and sends: the provider's, the client's, the
-// collector's and the webhook's. A decoy that was put into each of these places must be found, in each form.
+// The keys that the proxy handles, looked for in all that it writes, tells and sends: the provider's, the client's, a
+// sandbox's token, the collector's and the webhook's. A decoy that was put into each of these places must be found, in each form.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -14,10 +14,19 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { createLog } from '#kernel/log.ts'
-import { keyCheck, type Stage, startStage, until } from '../proxy/testing/stage.ts'
+import {
+  exchange,
+  keyCheck,
+  type Stage,
+  sandboxClaims,
+  startLine,
+  startStage,
+  until,
+} from '../proxy/testing/stage.ts'
 import { readCoreLimit } from '../start/core-files.ts'
 import { formsIn, plantIn, toForms } from './canary/forms.ts'
 import { filesBelow, type Piece, rowsOf } from './canary/pieces.ts'
+import { serviceClaims } from './deps.ts'
 import { startPostgres, type TestPostgres } from './postgres.ts'
 
 const createSecret = (name: string) => `${name}-${randomBytes(18).toString('hex')}/+=~${name}`
@@ -26,6 +35,7 @@ const secrets = {
   client: `trd_${createSecret('client')}`,
   collector: createSecret('collector'),
   webhook: createSecret('webhook'),
+  sandbox: '', // A token, made when its sandbox calls.
 }
 const decoy = createSecret('decoy')
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -182,6 +192,55 @@ describe('the keys of the proxy', () => {
     said.answers.push(await (await stage.admin('POST', '/api/providers/vendor/test')).text())
     state.script = (_request, response) => response.writeHead(200, json).end(answer)
     await told(call())
+    await callOddly()
+    await callFromSandbox()
+    said.answers.push(await (await stage.admin('POST', '/api/providers/vendor/test')).text())
+    const question = { model: 'm-1', key: 'key-2' }
+    said.answers.push(await (await stage.admin('POST', '/api/explain', question)).text())
+  }
+
+  /** By the general lane, whole and broken, and answers that are refused as bytes. */
+  async function callOddly(): Promise<void> {
+    const head = `POST /v1/messages HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: ${secrets.client}\r\n`
+    const body = '{"model":"m-1"}'
+    const chunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+    for (const rest of [
+      `transfer-encoding: chunked\r\n\r\n${chunks}`,
+      `transfer-encoding: gzip, chunked\r\n\r\n${chunks}`,
+      `content-length: 1\r\ncontent-length: 2\r\n\r\n${body}`,
+      `no header ${secrets.client}\r\n\r\n`,
+      `x-treadle-tags: ${secrets.client}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    ])
+      said.answers.push(await exchange(stage.url, head + rest))
+    const { state } = stage.upstream
+    state.script = (_request, response) =>
+      response.socket!.end(`HTTP/1.1 200 OK\r\nx ${secrets.provider}: 1\r\n\r\n`)
+    await told(call())
+    const gemini = { name: 'google', kind: 'gemini', key: secrets.provider, models: ['g'] }
+    await stage.addProvider({ ...gemini, kind: 'gemini' })
+    const query = `?key=${encodeURIComponent(secrets.client)}`
+    for (const more of ['', '&fields=x', '&access_token=x']) {
+      const url = new URL(`/v1beta/models/g:generateContent${query}${more}`, stage.url)
+      await told(fetch(url, { method: 'POST', body: '{}' }))
+    }
+  }
+
+  async function callFromSandbox(): Promise<void> {
+    await using line = await startLine(stage, 'sb-1')
+    secrets.sandbox = await stage.deps.tokenFor(sandboxClaims())
+    const { state } = stage.upstream
+    for (const status of [200, 500]) {
+      state.script = (_request, response) =>
+        response.writeHead(status).end(`{"error":{"message":"not ${secrets.provider}"}}`)
+      const headers = { authorization: `Bearer ${secrets.sandbox}` }
+      const response = await fetch(new URL('/v1/messages', line.url), {
+        ...{ method: 'POST', headers, body: '{"model":"m-1"}' },
+      })
+      await response.text() // The vendor's own bytes again.
+    }
+    const asked = await stage.deps.tokenFor(serviceClaims('spool'))
+    const url = new URL('/internal/sandboxes/sb-1/record', stage.adminUrl)
+    await told(fetch(url, { headers: { authorization: `Bearer ${asked}` } }))
   }
 
   /** Heads as well, for ours are among them. */
@@ -218,15 +277,15 @@ describe('the keys of the proxy', () => {
   }
 })
 
-const allForms = Object.entries({ ...secrets, decoy }).map(
-  ([name, text]) => [name, toForms(text)] as const,
-)
+const allForms = () =>
+  Object.entries({ ...secrets, decoy }).map(([name, text]) => [name, toForms(text)] as const)
 
 /** `secret form` to where it was found first. */
 async function search(pieces: AsyncIterable<Piece> | Iterable<Piece>) {
   const seen = new Map<string, string>()
+  const all = allForms()
   for await (const { at, bytes } of pieces)
-    for (const [name, forms] of allForms)
+    for (const [name, forms] of all)
       for (const form of formsIn(bytes, forms))
         if (!seen.has(`${name} ${form}`)) seen.set(`${name} ${form}`, at)
   return seen

@@ -74,20 +74,22 @@ export class CallSeries {
     if (further > 0) this.perToken.observe((lastByteAtMs - firstByteAtMs) / 1_000 / further)
   }
 
+  /** All that makes it a series of its own, here and below: a sample that stands twice spoils the whole scrape. */
   labels(): Labels {
-    const { org, provider, model, wire, operation } = this.of
-    return { org, provider, model, wire, operation }
+    const { org, provider, kind, model, wire, operation } = this.of
+    return { org, provider, kind, model, wire, operation }
   }
 
   /** Under the names that OpenTelemetry has for them, dots made underscores. */
   genAiLabels(): Labels {
-    const { org, provider, kind, model } = this.of
+    const { org, provider, kind, model, wire } = this.of
     return {
       gen_ai_operation_name: toOperationName(this.of),
       gen_ai_provider_name: toProviderName(kind),
       gen_ai_request_model: model,
       provider,
       org,
+      wire,
     }
   }
 }

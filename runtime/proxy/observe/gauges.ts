@@ -1,6 +1,7 @@
 // Figures that other parts of the role keep, read when somebody asks for the metrics.
 import type { Budgets } from '../budgets/budgets.ts'
 import type { Ledger } from '../ledger.ts'
+import type { ModelServer } from '../model-server.ts'
 import type { Turns } from '../turns.ts'
 import type { Observer } from './observer.ts'
 
@@ -8,9 +9,11 @@ type Sources = {
   ledger: Pick<Ledger, 'backlogBytes'>
   turns: Pick<Turns, 'dropped'>
   budgets: Pick<Budgets, 'counts'>
+  doors: Pick<ModelServer, 'counts'>
 }
 
-export function addGauges({ addGauge }: Observer, { ledger, turns, budgets }: Sources): void {
+export function addGauges({ addGauge }: Observer, sources: Sources): void {
+  const { ledger, turns, budgets, doors } = sources
   addGauge({
     name: 'ledger_backlog_bytes',
     help: 'What of the ledger waits for its database.',
@@ -37,6 +40,16 @@ export function addGauges({ addGauge }: Observer, { ledger, turns, budgets }: So
         lease_failed: leaseFailures,
       }
       return Object.entries(events).map(([event, value]) => ({ labels: { event }, value }))
+    },
+  })
+  addGauge({
+    name: 'requests_total',
+    help: 'Requests on the model routes, by the lane that read them.',
+    type: 'counter',
+    read: () => {
+      const { fastCalls, generalCalls } = doors.counts()
+      const lanes = { fast: fastCalls, general: generalCalls }
+      return Object.entries(lanes).map(([lane, value]) => ({ labels: { lane }, value }))
     },
   })
 }

@@ -14,11 +14,18 @@ const ending: CallEnding = {
   ...{ costNanoUsd: 2_500_000, stopReason: 'end_turn', error: null },
 }
 
-type Who = { org?: string; provider?: string; model?: string }
+type Who = {
+  org?: string
+  provider?: string
+  kind?: 'openai' | 'anthropic'
+  model?: string
+  wire?: 'messages' | 'chat'
+}
 
-function watchOf({ org = 'north', provider = 'acme', model = 'm-1' }: Who = {}): CallWatch {
+function watchOf(who: Who = {}): CallWatch {
+  const { org = 'north', provider = 'acme', model = 'm-1', wire = 'messages' } = who
   const caller = { org, user: 'mia', key: 'key-1', team: null, sandbox: null }
-  const known = { id: 'call-1', caller, provider, model, wire: 'messages' } as const
+  const known = { id: 'call-1', caller, provider, model, wire } as const
   const begun = toBegun(toFacts({ ...known, beganAt: new Date() }, false), 'anthropic', 100)
   const arrival = { atMs: performance.now(), bodyMs: 0 }
   return new CallWatch(begun, { arrival, headers: [], operation: 'generate' }, { ended: () => {} })
@@ -26,7 +33,7 @@ function watchOf({ org = 'north', provider = 'acme', model = 'm-1' }: Who = {}):
 
 function streamed(who?: Who): CallWatch {
   const watch = watchOf(who)
-  watch.sent({ name: who?.provider ?? 'acme', kind: 'anthropic' })
+  watch.sent({ name: who?.provider ?? 'acme', kind: who?.kind ?? 'anthropic' })
   watch.head('text/event-stream; charset=utf-8')
   watch.data(100)
   watch.lastByte()
@@ -100,6 +107,19 @@ describe('the metrics', () => {
       !toText(metrics.families(null)).includes('first_token'),
       'no stream, no time to a token',
     )
+  })
+
+  test('tell apart a model on two wires, and providers of two kinds that share what is left over', () => {
+    const metrics = createMetrics()
+    for (const wire of ['messages', 'chat'] as const) metrics.ended(streamed({ wire }), ending)
+    for (let n = 0; n < 60; n += 1)
+      for (const kind of ['openai', 'anthropic'] as const)
+        metrics.ended(streamed({ org: `org-${n}`, provider: `${kind}-${n}`, kind }), ending)
+    const calls = parseMetrics(toText(metrics.families(null))).filter(
+      ({ name }) => name === 'treadle_proxy_calls_total',
+    )
+    const left = calls.filter(({ labels }) => labels['provider'] === 'other')
+    assert.ok(new Set(left.map(({ labels }) => labels['kind'])).size === 2)
   })
 
   test('show an organisation no other one', () => {

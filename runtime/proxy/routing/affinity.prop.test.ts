@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { createHomes, draw, readAffinity } from './affinity.ts'
+import { createHomes, draw, readAffinity, scopeOf } from './affinity.ts'
 import { orderChoices } from './order.ts'
 import { provider } from './testing/plain.ts'
 
@@ -70,6 +70,15 @@ describe('a conversation and its target', () => {
 })
 
 describe('what a conversation is called', () => {
+  test('is told apart by organisation and wire: a name is nobody else’s', () => {
+    const scopes = [
+      scopeOf('a', 'chat', 'x'),
+      scopeOf('b', 'chat', 'x'),
+      scopeOf('a', 'gemini', 'x'),
+    ]
+    assert.equal(new Set(scopes).size, 3)
+  })
+
   const nobody = { loop: null, promptCacheKey: null, endUser: null }
   const everything = { loop: 'l-1', promptCacheKey: 'p', endUser: 'u' }
   for (const [what, headers, asker, expected] of [

@@ -28,6 +28,23 @@ describe('the health of a credential', () => {
     assert.deepEqual([health.isFit('b'), health.isDead('b')], [false, false])
   })
 
+  for (const [found, failures, ms] of [
+    ['dead-key', 1, 30_000],
+    ['rate-limited', 1, 2_000],
+    ['busy', 1, 500],
+    ['overloaded', 2, 2_000],
+    ['unsent', 2, 1_000],
+    ['failed', 3, 2_000],
+    ['unanswered', 3, 2_000],
+  ] as const)
+    test(`${found} cools it for ${ms} ms after ${failures} in a row, and not before`, () => {
+      const { health, coolsMs } = createClocked()
+      for (let i = 1; i < failures; i += 1) health.note('a', found, null)
+      assert.equal(coolsMs(), 0)
+      health.note('a', found, null)
+      assert.equal(coolsMs(), ms)
+    })
+
   test('after its cool-down one call tries it, and no second one meanwhile', () => {
     const { health, wait } = createClocked()
     health.note('a', 'rate-limited', null)
@@ -83,6 +100,9 @@ describe('the health of a credential', () => {
     assert.equal(coolsMs(), 30_000)
     health.note('a', 'rate-limited', 86_400_000)
     assert.equal(coolsMs(), 600_000)
+    const other = createClocked()
+    other.health.note('a', 'rate-limited', 86_400_000)
+    assert.equal(other.coolsMs(), 600_000)
   })
 
   test('a request that was bad says that the key is good', () => {

@@ -138,7 +138,11 @@ describe('an upstream', () => {
     ['an endless head', `x-a: ${'a'.repeat(70_000)}`],
   ] as const) {
     test(`an answer with ${title} is refused and its connection gone`, async () => {
-      const raw = await startRaw((socket) => socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n\r\nok`))
+      // What follows would be a body by either reading: it is the head that is refused.
+      const rest = head.includes('chunked') ? '2\r\nok\r\n0\r\n\r\n' : 'ok'
+      const raw = await startRaw((socket) =>
+        socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n${rest}`),
+      )
       const upstream = open(raw.port)
       assert.equal((await ask(upstream).done).end, 'maybe: malformed')
       await until(() => upstream.counts().open === 0)
@@ -151,7 +155,7 @@ describe('an upstream', () => {
     for (let i = 0; i < 5; i += 1) assert.equal((await ask(upstream).done).text, 'ok')
     assert.equal(raw.sockets.length, 1)
     raw.sockets[0]!.write('H')
-    await until(() => upstream.counts().open === 0)
+    await until(() => upstream.counts().open === 0, 2_000) // Before its time as an idle one is over.
     assert.equal((await ask(upstream).done).text, 'ok')
     assert.equal(raw.sockets.length, 2)
   })
@@ -193,6 +197,15 @@ describe('an upstream', () => {
     assert.equal((await ask(open(mute.port)).done).end, 'maybe: first-byte-timeout')
     const still = await startRaw((socket) => socket.write(whole.slice(0, -1)))
     assert.equal((await ask(open(still.port)).done).end, 'maybe: idle-timeout')
+  })
+
+  test('connecting has its time, the handshake in it, and nothing was sent by then', async () => {
+    const mute = await startRaw(() => {})
+    const upstream = open(mute.port, { isTls: true, connectMs: 100 })
+    const began = performance.now()
+    assert.equal((await ask(upstream).done).end, 'nothing: connect-timeout')
+    assert.ok(performance.now() - began < 1_500)
+    await until(() => upstream.counts().open === 0)
   })
 
   test('an aborted call closes its connection at once and hears nothing more', async () => {

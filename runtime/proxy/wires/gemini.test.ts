@@ -39,6 +39,19 @@ const streams: [string, object[], Partial<ReturnType<typeof toFacts>>][] = [
     },
   ],
   [
+    'of a stream that is cut all is known that it told, thoughts as well',
+    [
+      {
+        candidates: [{ content: { parts: [{ text: 'hé' }], role: 'model' }, index: 0 }],
+        usageMetadata: {
+          ...{ promptTokenCount: 9, candidatesTokenCount: 2, totalTokenCount: 15 },
+          thoughtsTokenCount: 4,
+        },
+      },
+    ],
+    { usage: usage(9, 0, 0, 6, { reasoningTokens: 4 }), isUsageFinal: false },
+  ],
+  [
     'what a later report leaves out stays as it was',
     [
       say([], count({ promptTokenCount: 9, thoughtsTokenCount: 4, cachedContentTokenCount: 2 })),

@@ -330,6 +330,16 @@ describe('reading a stream', () => {
   })
 })
 
+test('words that came in pieces and again in their item are counted once, also where it is cut then', async () => {
+  const words = 'héllo'
+  const events = [
+    ...Array.from(words, (delta) => ({ type: 'response.output_text.delta', item_id: 'i1', delta })),
+    { type: 'response.output_item.done', output_index: 0, item: message },
+  ]
+  const answer = await read('responses', [Buffer.from(sse(events))])
+  assert.deepEqual([answer.text, answer.outputChars], [words, words.length])
+})
+
 test('text is the same by the short way and by JSON, whatever it holds and however it is spaced', async () => {
   const spaced = (data: string) =>
     data.replace('{"type":', '{"type": ').replace(/\}\}$/, '}      }')

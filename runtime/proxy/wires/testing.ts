@@ -120,6 +120,7 @@ export type Hostile = {
 
 const encodings = {
   gzip: gzipSync,
+  'x-gzip': gzipSync,
   br: brotliCompressSync,
   zstd: zstdCompressSync,
   deflate: deflateSync,

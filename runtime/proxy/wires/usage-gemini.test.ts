@@ -55,6 +55,13 @@ const cases: Hostile[] = [
     usage: usage(9, 0, 0, 11),
   },
   {
+    title: 'a second answer that ends without a count makes the one before it stale',
+    sent: {
+      events: [say('a', count(9, 1), stop), say('bcd', {}, { ...stop, index: 1 })],
+    },
+    usage: undefined,
+  },
+  {
     title: 'a reason without a count makes the one before it stale',
     sent: { events: [say('a', count(9, 1)), say('bcd', {}, stop)] },
     usage: undefined,

@@ -195,6 +195,19 @@ const cases: Hostile[] = [
     usage: usage(10, 0, 0, 2, { serverToolCalls: { code_execution: 1, web_search: 1 } }),
   },
   {
+    title: 'uses of its tools that are counted and did not show are uses',
+    sent: {
+      events: [
+        start(plain),
+        delta({
+          output_tokens: 2,
+          server_tool_use: { web_fetch_requests: 2, code_execution_requests: 3 },
+        }),
+      ],
+    },
+    usage: usage(10, 0, 0, 2, { serverToolCalls: { web_fetch: 2, code_execution: 3 } }),
+  },
+  {
     title: 'how it was served is kept, with the place',
     sent: whole({
       usage: { ...plain, service_tier: 'priority', speed: 'fast', inference_geo: 'us' },

@@ -1,5 +1,5 @@
 // The agents' own programs at the proxy's public port, with the configuration that their profiles write: how often each asks
-// when it is denied, when the vendor refuses, when the vendor is overloaded, and what a person then reads.
+// when it is denied, told to wait, refused by the vendor, and when the vendor is overloaded, and what a person then reads.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,16 +10,20 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createLog } from '#kernel/log.ts'
 import type { Wire } from '../../proxy/api.ts'
-import { clientKey, type Stage, startStage } from '../../proxy/testing/stage.ts'
+import { clientKey, type Stage, startStage, until } from '../../proxy/testing/stage.ts'
 import type { AgentName } from '../../spool/agents/profiles.ts'
 import { findInstalled } from '../../spool/agents/programs.ts'
 import { toAgentStart } from '../../spool/agents/start.ts'
 import type { NewLoop } from '../../spool/api.ts'
 import { startPostgres } from '../postgres.ts'
+import { readFastShare } from './lanes.ts'
 import { answerAsVendor, hello, refusal } from './vendor.ts'
 
 const app = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '')
 const runMsMax = 120_000 // One that takes longer asks for ever.
+// The proxy's clock stands here: two seconds before a minute ends, and with it the wait that a budget by the minute asks for.
+const atMs = Math.floor(Date.now() / 60_000) * 60_000 + 58_000
+const endings = ['-400', '-busy', '-spent', '-wait'] as const
 
 const driven: readonly (readonly [AgentName, Wire])[] = [
   ['opencode', 'messages'], // The slowest ones first.
@@ -31,7 +35,7 @@ const driven: readonly (readonly [AgentName, Wire])[] = [
   ['pi', 'gemini'],
 ]
 
-describe('agents at the public port', { concurrency: 2 }, () => {
+describe('agents at the public port', () => {
   const owned = new AsyncDisposableStack()
   let stage: Stage
   let logged = ''
@@ -46,17 +50,28 @@ describe('agents at the public port', { concurrency: 2 }, () => {
       },
     })
     const postgres = owned.use(await startPostgres())
-    stage = owned.use(await startStage({ postgres, log: createLog('info', kept) }))
-    const models = driven.flatMap(([agent, wire]) => [
-      modelOf(agent, wire, '-400'),
-      modelOf(agent, wire, '-busy'),
-    ])
+    const log = createLog('info', kept)
+    stage = owned.use(await startStage({ postgres, log, now: () => new Date(atMs) }))
+    const models = driven.flatMap(([agent, wire]) =>
+      endings.map((end) => modelOf(agent, wire, end)),
+    )
     for (const kind of ['anthropic', 'openai', 'gemini'] as const) {
       await stage.addProvider({ name: kind, kind, models })
+    }
+    for (const model of models) {
+      if (model.endsWith('-spent')) await addBudget(model, 'total')
+      if (model.endsWith('-wait')) await addBudget(model, 'minute')
     }
     stage.upstream.state.script = answerAsVendor
   })
   after(() => owned.disposeAsync())
+
+  /** It has room for no call at all. */
+  async function addBudget(model: string, window: 'total' | 'minute'): Promise<void> {
+    const budget = { level: 'model', subject: model, unit: 'tokens', amount: 1, window }
+    const added = await stage.admin('POST', '/api/budgets', { name: model, zone: 'UTC', ...budget })
+    assert.equal(added.status, 201, await added.text())
+  }
 
   async function run(agent: AgentName, wire: Wire, model: string): Promise<string> {
     const home = join(homes, `${agent}-${wire}`) // Kept between runs: some unpack themselves in their first one.
@@ -99,28 +114,56 @@ describe('agents at the public port', { concurrency: 2 }, () => {
 
   const sentFor = (model: string) =>
     stage.upstream.seen.filter(({ url, body }) => `${url}${body}`.includes(model)).length
+  const refusedFor = (words: string) => logged.split(words).length - 1
 
-  for (const [agent, wire] of driven)
-    describe(`${agent} over ${wire}`, { concurrency: 1 }, () => {
-      test(`${agent} over ${wire} stops at once when it is denied, and shows why`, async () => {
-        const model = modelOf(agent, wire, '-nobody')
-        const said = await run(agent, wire, model)
-        assert.match(said, /No provider serves this model here/, said)
-        assert.equal(logged.split(`lists ${model} on`).length - 1, 1, said)
-      })
+  describe('each', { concurrency: 3 }, () => {
+    for (const [agent, wire] of driven)
+      describe(`${agent} over ${wire}`, { concurrency: 1 }, () => {
+        test(`${agent} over ${wire} stops at once when it is denied, and shows why`, async () => {
+          const model = modelOf(agent, wire, '-nobody')
+          const said = await run(agent, wire, model)
+          assert.match(said, /No provider serves this model here/, said)
+          assert.equal(refusedFor(`lists ${model} on`), 1, said)
+        })
 
-      test(`${agent} over ${wire} stops at once when the vendor refuses, and shows the vendor's words`, async () => {
-        const model = modelOf(agent, wire, '-400')
-        const said = await run(agent, wire, model)
-        assert.ok(said.includes(refusal), said)
-        assert.equal(sentFor(model), 1, said)
-      })
+        test(`${agent} over ${wire} stops at once when its budget is spent, and shows who can raise it`, async () => {
+          const model = modelOf(agent, wire, '-spent')
+          const said = await run(agent, wire, model)
+          assert.match(said, /A budget of tokens has no room for this call/, said)
+          assert.ok(said.includes(`can raise it: treadle budget set ${model}`), said)
+          assert.equal(refusedFor(`Budget ${model} (`), 1, said)
+          assert.equal(sentFor(model), 0, said)
+        })
 
-      test(`${agent} over ${wire} asks once more when the vendor is overloaded, and has its answer`, async () => {
-        const model = modelOf(agent, wire, '-busy')
-        const said = await run(agent, wire, model)
-        assert.ok(said.includes(hello), said)
-        assert.equal(sentFor(model), 2, said)
+        test(`${agent} over ${wire} asks again after it is told to wait, and has its answer`, async () => {
+          const model = modelOf(agent, wire, '-wait')
+          const running = run(agent, wire, model)
+          await until(() => refusedFor(`Budget ${model} (`) > 0, runMsMax)
+          await stage.admin('DELETE', `/api/budgets/${model}`)
+          const said = await running
+          assert.ok(said.includes(hello), said)
+          assert.equal(refusedFor(`Budget ${model} (`), 1, said)
+          assert.equal(sentFor(model), 1, said)
+        })
+
+        test(`${agent} over ${wire} stops at once when the vendor refuses, and shows the vendor's words`, async () => {
+          const model = modelOf(agent, wire, '-400')
+          const said = await run(agent, wire, model)
+          assert.ok(said.includes(refusal), said)
+          assert.equal(sentFor(model), 1, said)
+        })
+
+        test(`${agent} over ${wire} asks once more when the vendor is overloaded, and has its answer`, async () => {
+          const model = modelOf(agent, wire, '-busy')
+          const said = await run(agent, wire, model)
+          assert.ok(said.includes(hello), said)
+          assert.equal(sentFor(model), 2, said)
+        })
       })
-    })
+  })
+
+  test('what agents send is plain enough for the fast lane', async () => {
+    const { requests, share } = await readFastShare(stage)
+    assert.ok(requests >= 40 && share >= 0.99, `${share} of ${requests}`)
+  })
 })

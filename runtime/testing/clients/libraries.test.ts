@@ -7,6 +7,7 @@ import OpenAI from 'openai'
 import { createLog } from '#kernel/log.ts'
 import { clientKey, type Stage, startStage } from '../../proxy/testing/stage.ts'
 import { startPostgres } from '../postgres.ts'
+import { readFastShare } from './lanes.ts'
 import { libraries } from './libraries.ts'
 import { answerAsVendor, hello, refusal } from './vendor.ts'
 
@@ -82,5 +83,10 @@ describe('libraries', () => {
     const { data } = await client.embeddings.create({ model: 'm', input: 'hi' })
     assert.deepEqual(data[0]!.embedding, [0.5, 1])
     assert.match(stage.upstream.seen[0]!.body.toString(), /"encoding_format":"base64"/)
+  })
+
+  test('all of these are plain enough for the fast lane', async () => {
+    const { requests, share } = await readFastShare(stage)
+    assert.ok(requests > 100 && share >= 0.99, `${share} of ${requests}`)
   })
 })
