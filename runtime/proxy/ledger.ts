@@ -208,31 +208,40 @@ function createWriter(segments: Segments, open: Open, log: Logger) {
 
 function createShipper(segments: Segments, open: Open, journal: string, db: DatabasePool) {
   let shipped: Position | undefined
+  /** What PostgreSQL has, null = nothing; undefined = not known, for the answer to a commit may be lost. */
+  let stored: Position | null | undefined
   let running: Promise<void> | undefined
   const followers: (() => number)[] = []
   let isStarted = false // Until then nothing is deleted: whoever follows is not there yet.
 
   const run = async () => {
-    shipped ??= await findStart()
+    if (stored === undefined) {
+      stored = await findStored()
+      shipped = stored ?? segments.start()
+    }
     for (;;) {
-      const { lines, next } = await segments.read(shipped, batchBytesMax)
+      const { lines, next } = await segments.read(shipped!, batchBytesMax)
       if (lines.length === 0) {
         shipped = next // Perhaps the beginning of a new segment, where nothing is to be shipped yet.
         return
       }
+      const before = stored
+      stored = undefined
       await db.transaction(async (transaction) => {
+        if (!(await transaction.maybeOne(moveShipped(journal, before, next))))
+          throw new Error('the ledger was shipped by somebody else meanwhile')
         await transaction.query(upsertCalls(toRows(lines)))
         await bookHolds(transaction, journal, lines)
-        await transaction.query(moveShipped(journal, next))
       })
+      stored = next
       shipped = next
       if (isStarted) segments.discardBefore(oldestNeeded(next))
     }
   }
 
-  const findStart = async (): Promise<Position> => {
+  const findStored = async (): Promise<Position | null> => {
     const row = await db.maybeOne(findShipped(journal))
-    return row ? { segment: row.segment, offset: row.byte_offset } : segments.start()
+    return row && { segment: row.segment, offset: row.byte_offset }
   }
 
   const oldestOwn = (segment: number) => {
