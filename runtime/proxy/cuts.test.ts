@@ -5,7 +5,7 @@ import { type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { startPostgres } from '../testing/postgres.ts'
 import type { Call } from './api.ts'
-import { addTotalBudget, assertQuiet, tightBodies } from './testing/quiet.ts'
+import { addBudget, assertQuiet, tightBodies } from './testing/quiet.ts'
 import { clientKey, type Stage, startStage, until } from './testing/stage.ts'
 import { chunk, closing, delta, start, text } from './wires/testing.ts'
 
@@ -92,7 +92,7 @@ describe('a stream that is cut', () => {
     await stage.addProvider()
     await stage.addProvider({ name: 'open', kind: 'openai', models: ['c-1'] })
     await stage.addProvider({ name: 'google', kind: 'gemini', models: ['g-1'] })
-    await addTotalBudget(stage, 'requests', 10_000)
+    await addBudget(stage, 'requests', 10_000)
   })
   after(() => owned.disposeAsync())
   afterEach(() => assertQuiet(stage, ['requests']))

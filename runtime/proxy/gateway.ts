@@ -28,6 +28,8 @@ import { sumSpent } from './sql/calls.ts'
 import { startTurns } from './turns.ts'
 
 const firstKeysMsMax = 2_000
+// How long something cools is no matter of what the clock is set to meanwhile.
+const steadyNow = () => new Date(performance.timeOrigin + performance.now())
 const holdMsMax = 10_000 // A worker whose parent was killed lets go within 3 s.
 const storedMs = 500 // A response that is stored is mostly gone on from after seconds.
 const spentMs = 2 * 86_400_000 // Longer than any sandbox's token lives.
@@ -92,7 +94,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   starting.use(startRepeating(rules.refresh, config.rulesPollMs, log))
   const stored = createStored({ db, log, now })
   starting.use(startRepeating(stored.write, storedMs, log))
-  const health = createHealth(now)
+  const health = createHealth(steadyNow)
   const router = createRouter({ providers, rules, health, now })
   const identify = createIdentify(keys, verify, now)
   addGauges(observer, { ledger, turns, budgets })

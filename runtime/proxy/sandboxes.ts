@@ -7,7 +7,7 @@ export type SandboxState = Purse & {
   inFlight: number
   /** Epoch ms of the last beginning or byte; 0 = not since this process started. */
   lastActiveMs: number
-  /** When the last calls began, a ring: the oldest one tells whether they came too fast. */
+  /** When the last calls began, by the clock that only goes on; a ring: the oldest one tells whether they came too fast. */
   readonly begins: Float64Array
   beginAt: number
 }
@@ -60,12 +60,13 @@ export function assertPace(
   nowMs: number,
   { windowMs, retryAfterS }: { windowMs: number; retryAfterS: number },
 ): void {
+  const atMs = performance.now()
   const oldest = state.begins[state.beginAt]!
-  if (nowMs - oldest < windowMs) {
+  if (atMs - oldest < windowMs) {
     const say = `${state.begins.length} calls in ${windowMs / 1_000} s is the most.`
     throw new Refusal('rate/loop', say, retryAfterS)
   }
   state.lastActiveMs = nowMs
-  state.begins[state.beginAt] = nowMs
+  state.begins[state.beginAt] = atMs
   state.beginAt = (state.beginAt + 1) % state.begins.length
 }

@@ -32,10 +32,13 @@ const own = [
   ...['/api/policies/key:key-1', '/api/policies/sandboxes'],
 ]
 
-export async function startFork(postgres: TestPostgres) {
+export async function startFork(
+  postgres: TestPostgres,
+  config: Parameters<typeof startStage>[0]['config'] = {},
+) {
   await using starting = new AsyncDisposableStack()
   const second = starting.use(await startUpstream())
-  const stage = starting.use(await startStage({ postgres }))
+  const stage = starting.use(await startStage({ postgres, config }))
   stage.peers.keys.push(keyCheck(otherKey, { id: 'key-2', org: 'elsewhere', user: 'eve' }))
   let count = 0
   const started = starting.move()

@@ -12,8 +12,14 @@ export const tightBodies = {
 
 const idleMax = 64 // Connections that wait for their next call.
 
-export async function addTotalBudget(stage: Stage, unit: 'usd' | 'requests', amount: number) {
-  const budget = { name: unit, level: 'org', unit, amount, window: 'total' }
+/** By the name of its unit, for the whole organisation. */
+export async function addBudget(
+  stage: Stage,
+  unit: 'usd' | 'requests',
+  amount: number,
+  window: 'total' | 'hour' = 'total',
+) {
+  const budget = { name: unit, level: 'org', unit, amount, window }
   const response = await stage.admin('POST', '/api/budgets', budget)
   assert.equal(response.status, 201, await response.text())
 }
