@@ -20,7 +20,8 @@ export async function listenModels(
 ): Promise<ModelServer> {
   await using starting = new AsyncDisposableStack()
   starting.defer(settled) // Disposed last: a cut call is booked a moment after its socket is gone.
-  const limits = { headersMs, requestMs, keepAliveMs, stallMs: config.idleMs }
+  const { idleMs: stallMs, drainMs } = config
+  const limits = { headersMs, requestMs, keepAliveMs, stallMs, drainMs }
   const lanes = starting.use(createLanes(handle, limits))
   starting.defer(lanes.drain)
   const url = await listenPort(config, lanes, starting)

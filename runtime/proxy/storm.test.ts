@@ -23,7 +23,7 @@ const price = {
 }
 const sha = (text: string) => createHash('sha256').update(text).digest('hex')
 
-describe('a storm of 529s', () => {
+describe('a storm of 529s', { timeout: 60_000 }, () => {
   const owned = new AsyncDisposableStack()
   let fork: Fork
   before(async () => {

@@ -26,4 +26,5 @@ const stage = await startStage({
 const models = ['m-1', 'claude-opus-4-5']
 if (upstreamUrl !== null) await stage.addProvider({ name: 'child', baseUrl: upstreamUrl, models })
 process.send!({ modelUrl: stage.url.href, lineSocket: stage.config.lineSocket } satisfies Told)
+process.once('SIGTERM', () => stage[Symbol.asyncDispose]().then(() => process.exit(0)))
 process.once('disconnect', () => process.exit(1)) // The test is gone: so is its child.
