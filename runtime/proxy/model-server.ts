@@ -8,6 +8,8 @@ import { listenLines } from './line.ts'
 
 const headersMs = 10_000
 const requestMs = 120_000 // 32 MiB at 280 KB/s.
+// A client that vanished without a word is noticed 10 s later, also while its answer is waited for.
+const probeMs = 30_000
 const keepAliveMs = 75_000 // Longer than clients keep theirs, so that they end it: no race for the last request.
 
 export type ModelServer = AsyncDisposable & { url: URL; counts: Lanes['counts'] }
@@ -36,7 +38,8 @@ async function listenPort(
   lanes: Lanes,
   owned: AsyncDisposableStack,
 ): Promise<URL> {
-  const door = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+  const probing = { keepAlive: true, keepAliveInitialDelay: probeMs }
+  const door = createServer({ allowHalfOpen: true, noDelay: true, ...probing }, (socket) =>
     lanes.accept(socket, undefined),
   )
   door.maxConnections = connectionsMax

@@ -10,9 +10,13 @@ export class GeneralExchange implements Exchange {
   readonly line: string | undefined
   readonly #request: IncomingMessage
 
-  constructor(request: IncomingMessage, response: ServerResponse, isDraining = false) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { isDraining, stallMs }: { isDraining: boolean; stallMs: number },
+  ) {
     this.#request = request
-    this.reply = new GeneralReply(response)
+    this.reply = new GeneralReply(response, stallMs)
     if (isDraining) response.shouldKeepAlive = false
     this.line = lineOf(request.socket)
   }
@@ -57,11 +61,13 @@ class GeneralReply implements Reply {
   onClose: (() => void) | null = null
   onDrain: (() => void) | null = null
   readonly #response: ServerResponse
+  readonly #stallMs: number
   #isOver = false
   isGone = false
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, stallMs: number) {
     this.#response = response
+    this.#stallMs = stallMs
     response.on('error', () => {}) // A client's reset; 'close' follows, and is what counts.
     response.on('close', () => this.#closed())
     response.on('drain', () => this.onDrain?.())
@@ -75,6 +81,7 @@ class GeneralReply implements Reply {
     const length = ['content-length', `${Buffer.byteLength(body)}`]
     this.#isOver = true
     this.#response.writeHead(status, [...headers, ...length]).end(body)
+    this.#awaitReader()
   }
 
   begin(status: number, headers: RawHeaders, _framing: Framing): void {
@@ -90,6 +97,15 @@ class GeneralReply implements Reply {
   end(): void {
     this.#isOver = true
     this.#response.end()
+    this.#awaitReader()
+  }
+
+  /** The end of an answer may stay unread for so long, and no longer. */
+  #awaitReader(): void {
+    const response = this.#response
+    if (response.writableFinished) return
+    const late = setTimeout(() => response.destroy(), this.#stallMs).unref()
+    response.once('finish', () => clearTimeout(late)).once('close', () => clearTimeout(late))
   }
 
   /** Over TCP a reset says it; over a line the missing last chunk does. */

@@ -202,6 +202,23 @@ describe('the lanes', () => {
     assert.equal(state.drained, 1)
   })
 
+  for (const [lane, bytes] of [
+    ['fast', post('{}')],
+    ['general', 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
+  ] as const) {
+    test(`a client that leaves the end of an answer unread is ended, in the ${lane} lane`, async () => {
+      const answer = Buffer.alloc(16 * 1024 * 1024)
+      const handle = ({ reply }: Exchange) => reply.send(200, [], answer)
+      const door = use(await startDoor(handle, { stallMs: 300, keepAliveMs: 300 }))
+      const client = startClient(door.port)
+      client.socket.pause()
+      client.socket.write(bytes)
+      await until(() => door.lanes.counts()[lane] === 1)
+      await until(() => door.lanes.counts()[lane] === 0)
+      client.socket.destroy()
+    })
+  }
+
   test('draining ends idle connections at once and busy ones after their answer', async () => {
     const waiting: Exchange[] = []
     const door = await startDoor((exchange) => waiting.push(exchange))

@@ -42,7 +42,7 @@ export function createLanes(handle: Handle, limits: LaneLimits): Lanes {
     },
     (request, response) => {
       calls.general += 1
-      handle(new GeneralExchange(request, response, lane.isDraining))
+      handle(new GeneralExchange(request, response, lane))
     },
   )
   // It never listens, and node:http begins to watch over its connections' time-outs when a server does: so it is told that it

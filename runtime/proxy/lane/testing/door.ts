@@ -63,7 +63,7 @@ export async function startDoor(
 
 export async function startGeneral(handle: (exchange: Exchange) => void) {
   const server = createHttpServer({ maxHeaderSize: 64 * 1_024 }, (request, response) =>
-    handle(new GeneralExchange(request, response)),
+    handle(new GeneralExchange(request, response, { ...limits, isDraining: false })),
   )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
