@@ -17,6 +17,7 @@ import { Refusal, toStatus } from './refusal.ts'
 import { Relay } from './relay.ts'
 import { readAffinity } from './routing/affinity.ts'
 import { toAttempts } from './routing/attempts.ts'
+import type { Choice } from './routing/candidates.ts'
 import type { Plan } from './routing/plan.ts'
 import { toSandboxCaps } from './sandboxes.ts'
 import { type Scan, scan } from './scan.ts'
@@ -60,9 +61,8 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
   const options = { begun, caller, plan, reservation, session, verdict, ...shown, ...held }
   const call = new ModelCall(options, deps)
   if (reply.isGone) return call.end('unsent', null, null)
-  const attempts = toAttempts(plan, (choice) =>
-    toOutgoing(choice, { asked, held, scanned, changes }),
-  )
+  const build = (choice: Choice) => toOutgoing(choice, { asked, held, scanned, changes })
+  const attempts = toAttempts(plan, build, reservation.isCounted)
   const createFilter = changes.isUsageWanted ? createUsageFilter : undefined
   new Relay({ reply: call.reply, watcher: call, attempts, stallMs, createFilter }).start()
 }
