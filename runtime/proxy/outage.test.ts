@@ -57,7 +57,7 @@ describe('while PostgreSQL is away', { timeout: 60_000 }, () => {
     await postgres.kill()
     let last = await ask()
     let served = 0
-    for (; last.status === 200; last = await ask()) served += 1
+    for (; last.status === 200 && served < 50; last = await ask()) served += 1
     assert.ok(served >= 2, `only ${served} calls were served`)
     assert.ok(charged - before <= leased)
     assert.equal(last.status, 503)
