@@ -1,6 +1,6 @@
 // An order to stop with answers under way: they go on to their end, what is new goes elsewhere, and all is booked.
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
+import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { after, afterEach, before, describe, test } from 'node:test'
@@ -10,6 +10,7 @@ import type { Told } from './testing/child-main.ts'
 import { clientKey, type Stage, startStage, until } from './testing/stage.ts'
 
 const streams = 24
+const workers = 2
 const first = 'data: {"type":"message_start","message":{"usage":{"input_tokens":3}}}\n\n'
 const last = 'data: {"type":"message_delta","delta":{},"usage":{"output_tokens":5}}\n\n'
 const ledger = {
@@ -72,26 +73,32 @@ describe('an order to stop', { timeout: 60_000 }, () => {
       .map(({ state, n }) => `${n} ${state}`)
       .join()
 
-  test('lets the streams of all its processes end, takes none, and has all of them booked', async () => {
-    const agent = new Agent({ keepAlive: true })
-    owned.defer(() => agent.destroy())
+  /** Two processes, on a folder that is always the same. */
+  async function startReplica() {
+    const { masterKeyFile } = stage.config
     const given = {
       postgresUrl: postgres.url('proxy'),
       folder: stage.scratch,
       peersUrl: stage.deps.urls.get('auth')!.href,
       upstreamUrl: null,
-      config: {
-        workers: 2,
-        drainMs: '30s',
-        masterKeyFile: stage.config.masterKeyFile,
-        ledger,
-      },
+      config: { workers, drainMs: '30s', masterKeyFile, ledger },
     }
     const child = fork(main, [JSON.stringify(given)], { execArgv: [] })
     owned.defer(() => void child.kill('SIGKILL'))
-    const ended = once(child, 'exit')
-    const [told] = (await once(child, 'message')) as [Told]
-    const url = new URL(told.modelUrl)
+    const [{ modelUrl }] = (await once(child, 'message')) as [Told]
+    const url = new URL(modelUrl)
+    await until(() => listeners(url) === workers, 20_000)
+    return { child, url, ended: once(child, 'exit') }
+  }
+  const listeners = ({ port }: URL) => {
+    const listening = ['-Hltn', `sport = :${port}`]
+    return execFileSync('ss', listening, { encoding: 'utf8' }).trim().split('\n').length
+  }
+
+  test('lets the streams of all its processes end, takes none, and has all of them booked', async () => {
+    const agent = new Agent({ keepAlive: true })
+    owned.defer(() => agent.destroy())
+    const { child, ended, url } = await startReplica()
     const all = await Promise.all(Array.from({ length: streams }, () => open(url, agent)))
     child.kill('SIGTERM')
     await until(() => isRefused(url))
@@ -113,5 +120,23 @@ describe('an order to stop', { timeout: 60_000 }, () => {
     assert.ok(performance.now() - began < 5_000)
     await until(() => told.end === 'cut')
     await until(async () => (await stateCounts()) === `1 estimated,${streams} settled`)
+  })
+
+  test('that never came, for the first process was killed: the other lets go of its folder, and all is booked', async () => {
+    const agent = new Agent({ keepAlive: true })
+    owned.defer(() => agent.destroy())
+    const { child, ended, url } = await startReplica()
+    const all = await Promise.all(Array.from({ length: streams }, () => open(url, agent)))
+    child.kill('SIGKILL')
+    await ended
+    const next = await startReplica()
+    assert.ok(all.every(({ end }) => end === 'cut'))
+    await until(async () => (await stateCounts()) === `${streams + 1} estimated,${streams} settled`)
+    waiting.length = 0
+    const more = await Promise.all(Array.from({ length: streams }, () => open(next.url, agent)))
+    for (const response of waiting) response.end(last)
+    await until(() => more.every(({ end }) => end === 'whole'))
+    const settled = `${streams + 1} estimated,${2 * streams} settled`
+    await until(async () => (await stateCounts()) === settled)
   })
 })
