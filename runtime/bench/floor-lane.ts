@@ -18,7 +18,13 @@ const upstream = createUpstream({ route, firstByteMs: minuteMs, idleMs: minuteMs
 const provider = { upstream } as LiveProvider
 const store = { bytes: 0, bytesMax: Number.POSITIVE_INFINITY }
 const watcher = { head: () => {}, data: () => {}, end: () => {} }
-const times = { headersMs: minuteMs, requestMs: minuteMs, keepAliveMs: minuteMs, stallMs: minuteMs }
+const times = {
+  headersMs: minuteMs,
+  requestMs: minuteMs,
+  keepAliveMs: minuteMs,
+  stallMs: minuteMs,
+  drainMs: minuteMs,
+}
 const lanes = createLanes((exchange) => {
   const { target: path, reply } = exchange
   const headers = toUpstreamHeaders(exchange.headers, ['x-api-key', 'sk-vaulted'])

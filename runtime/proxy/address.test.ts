@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { startPostgres } from '../testing/postgres.ts'
+import type { Call } from './api.ts'
+import { addBudget, readUse } from './testing/quiet.ts'
 import { clientKey, type Stage, startStage } from './testing/stage.ts'
 
 describe('the address of a provider', () => {
@@ -49,5 +51,28 @@ describe('the address of a provider', () => {
     })
     assert.equal(response.status, 502)
     assert.match(await response.text(), /address is not allowed/)
+  })
+
+  test('a name that nobody knows is 502, and its call costs nothing and holds nothing', async () => {
+    const baseUrl = `https://${'a'.repeat(64)}.invalid` // Longer than a name may be: no server is asked.
+    await stage.addProvider({ name: 'lost', baseUrl, models: ['m-1'] })
+    await addBudget(stage, 'requests', 1)
+    for (let calls = 0; calls < 3; calls += 1) {
+      const response = await fetch(new URL('/v1/messages', stage.url), {
+        method: 'POST',
+        headers: bearer(clientKey),
+        body: '{"model":"m-1"}',
+      })
+      assert.equal(response.status, 502)
+      assert.match(await response.text(), /can't be reached/)
+    }
+    const listed = await stage.admin('GET', '/api/calls?model=m-1')
+    const { items } = (await listed.json()) as { items: Call[] }
+    assert.deepEqual(
+      items.map(({ state, usage }) => [state, usage.inputTokens, usage.outputTokens]),
+      Array(3).fill(['settled', 0, 0]),
+    )
+    const { used, reserved } = await readUse(stage, 'requests')
+    assert.deepEqual([used, reserved], [0, 0])
   })
 })

@@ -151,6 +151,7 @@ export class ModelCall implements Watcher {
     const { usage } = known
     const cost = prices.cost(provider.kind, model, { ...usage, serviceTier: answer.serviceTier })
     const costNanoUsd = cost?.nanoUsd ?? null
+    const isSent = this.#outcome !== 'unsent'
     const spent = this.#toSpent(answer, costNanoUsd ?? 0, usage)
     const isKept = verdict.logging !== 'off'
     const ending: Ending = {
@@ -167,11 +168,12 @@ export class ModelCall implements Watcher {
       error: redact(this.#error ?? answer.error, provider),
       text: state && isKept ? answer.text : '', // A sandbox's record shows it; nobody asks for it elsewhere.
       retryAfterS: this.#retryAfterS,
-      holds: reservation.toLine(spent),
+      holds: isSent ? reservation.toLine(spent) : null,
     }
     ledger.end(facts.id, toEndedLine(withProvider(begun, provider.name), ending))
     if (state) holdWords(state, isKept ? '' : answer.text)
-    reservation.settle(spent)
+    if (isSent) reservation.settle(spent)
+    else reservation.release()
     this.#told.settled(costNanoUsd)
     this.#noteStored(answer)
     this.#handTurn(answer)

@@ -68,6 +68,7 @@ export const ProxyConfig = z.strictObject({
   connectMs: Duration,
   firstByteMs: Duration,
   idleMs: Duration,
+  drainMs: Duration,
   keysPollMs: Duration,
   keysStaleMsMax: Duration,
   providersPollMs: Duration,

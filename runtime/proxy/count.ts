@@ -23,6 +23,6 @@ export async function sendCount(deps: IntakeDeps, asked: Asked, held: Held): Pro
   const { provider } = plan.choice
   const watcher = watchFree(deps, { asked, model, provider, arrival, onSettled })
   const outgoing = { asked, held, scanned, changes: noChanges }
-  const attempts = toAttempts(plan, (choice) => toOutgoing(choice, outgoing), watcher.tried)
+  const attempts = toAttempts(plan, (choice) => toOutgoing(choice, outgoing), watcher)
   new Relay({ reply: exchange.reply, watcher, attempts, stallMs: config.idleMs }).start()
 }

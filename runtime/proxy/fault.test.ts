@@ -253,12 +253,17 @@ describe('a fault', () => {
       rmSync(folder, { recursive: true, force: true })
     })
 
-    async function startChild(inFolder: string, exec: { execPath?: string } = {}): Promise<Told> {
+    async function startChild(
+      inFolder: string,
+      exec: { execPath?: string } = {},
+      config = {},
+    ): Promise<Told> {
       const given = {
         postgresUrl: postgres.url('proxy'),
         folder: inFolder,
         peersUrl: peersUrlOf(stage),
         upstreamUrl: stage.upstream.url.href,
+        config,
       }
       child = fork(
         fileURLToPath(new URL('./testing/child-main.ts', import.meta.url)),
@@ -322,24 +327,46 @@ describe('a fault', () => {
         `#!/bin/sh\nexec unshare ${process.getuid?.() === 0 ? '-m' : '-rm'} sh -c 'mount -t tmpfs -o size=256k tmpfs ${small} && exec ${process.execPath} "$@"' sh "$@"\n`,
         { mode: 0o755 },
       )
-      const { modelUrl } = await startChild(small, { execPath: shell })
+      const sizes = { segmentBytesMax: '4KiB', backlogBytesMax: '64MiB' }
+      const ledger = { syncMs: '10ms', shipMs: '50ms', ...sizes }
+      const { modelUrl } = await startChild(small, { execPath: shell }, { ledger })
       const filler = join(`/proc/${findNode(child!.pid!)}/root`, small, 'filler')
       stage.upstream.state.script = (_request, response) =>
         response
           .writeHead(200, { 'content-type': 'application/json' })
           .end('{"usage":{"output_tokens":1}}')
       const url = new URL(modelUrl)
-      assert.equal((await post(url)).status, 200)
+      let served = 0
+      const status = async () => {
+        const response = await post(url)
+        served += Number(response.status === 200)
+        return response.status
+      }
+      assert.equal(await status(), 200)
+      const answer = stage.upstream.state.script
+      const held: ServerResponse[] = []
+      streamThen((response) => held.push(response))
+      const underWay = await post(url)
+      stage.upstream.state.script = answer
       assert.throws(() => {
         for (;;) appendFileSync(filler, Buffer.alloc(1_024))
       }, /ENOSPC/)
-      await until(async () => (await post(url)).status === 503)
+      await until(async () => (await status()) === 503)
       assert.match(await (await post(url)).text(), /ledger can't take another call/)
+      held[0]!.end(end)
+      assert.equal(await underWay.text(), start + words + end)
       stage.upstream.seen.length = 0
       assert.equal((await post(url)).status, 503)
       assert.equal(stage.upstream.seen.length, 0)
       unlinkSync(filler)
-      await until(async () => (await post(url)).status === 200)
+      await until(async () => (await status()) === 200)
+      const booked = (outputTokens: number) =>
+        postgres.query(
+          `select id from proxy.calls where provider = 'child' and model = 'm-1' and state = 'settled' and output_tokens = $1`,
+          [outputTokens],
+        )
+      await until(async () => (await booked(1)).length === served)
+      assert.equal((await booked(12)).length, 1, 'the one that ended meanwhile')
     })
   })
 })

@@ -1,4 +1,5 @@
 // All that carries model calls, in one process: the role's own, and each worker's. What people and other roles ask stands in routes.ts.
+import { holdFolder } from '#kernel/hold-folder.ts'
 import { startRepeating } from '#kernel/repeat.ts'
 import type { RoleDeps } from '#kernel/role.ts'
 import { createVault, type Vault } from '#kernel/vault.ts'
@@ -28,6 +29,9 @@ import { sumSpent } from './sql/calls.ts'
 import { startTurns } from './turns.ts'
 
 const firstKeysMsMax = 2_000
+// How long something cools is no matter of what the clock is set to meanwhile.
+const steadyNow = () => new Date(performance.timeOrigin + performance.now())
+const holdMsMax = 10_000 // A worker whose parent was killed lets go within 3 s.
 const storedMs = 500 // A response that is stored is mostly gone on from after seconds.
 const spentMs = 2 * 86_400_000 // Longer than any sandbox's token lives.
 
@@ -58,6 +62,7 @@ export type GatewayDeps = Omit<RoleDeps, 'access'> & {
 export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
   const { db, log, now, verify, peers, folder } = deps
   await using starting = new AsyncDisposableStack()
+  starting.use(await holdFolder(folder, holdMsMax))
   const previous = config.previousMasterKeyFile
   const vault = createVault(
     readMasterKey(config.masterKeyFile),
@@ -90,7 +95,7 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
   starting.use(startRepeating(rules.refresh, config.rulesPollMs, log))
   const stored = createStored({ db, log, now })
   starting.use(startRepeating(stored.write, storedMs, log))
-  const health = createHealth(now)
+  const health = createHealth(steadyNow)
   const router = createRouter({ providers, rules, health, now })
   const identify = createIdentify(keys, verify, now)
   const { worker } = deps

@@ -19,7 +19,7 @@ export const keyPrefix = 'trd_'
 export function createKeys(peers: Peers, now: () => Date, staleMsMax: number): Keys {
   let byHash = new Map<string, KeyCheck>()
   let seen = new Map<string, KeyCheck>() // A key is hashed once a snapshot, not once a call.
-  let takenAt = Number.NEGATIVE_INFINITY
+  let takenAt = Number.NEGATIVE_INFINITY // By the clock that only goes on: a jump makes no snapshot older or newer.
 
   const find = (key: string): KeyCheck | undefined => {
     // A lookup by the hash of the input shows nothing of other keys by its time.
@@ -30,18 +30,17 @@ export function createKeys(peers: Peers, now: () => Date, staleMsMax: number): K
 
   return {
     check(key) {
-      const at = now().getTime()
-      if (at - takenAt > staleMsMax) throw new Refusal('keys/unknown', undefined, 1)
+      if (performance.now() - takenAt > staleMsMax) throw new Refusal('keys/unknown', undefined, 1)
       const found = seen.get(key) ?? find(key)
       if (!found) throw new Refusal('credential/refused')
-      if (found.expiresAt !== null && Date.parse(found.expiresAt) <= at) {
+      if (found.expiresAt !== null && Date.parse(found.expiresAt) <= now().getTime()) {
         throw new Refusal('credential/refused')
       }
       return found
     },
     find: (id, org) => byHash.values().find((one) => one.id === id && one.org === org),
     async refresh(signal) {
-      const askedAt = now().getTime()
+      const askedAt = performance.now()
       const list = await peers.json<KeyCheck[]>('auth', { path: '/internal/keys', signal })
       byHash = new Map(list.map((check) => [check.hash, check]))
       seen = new Map()

@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabasePool } from 'slonik'
 import type { Logger } from '#kernel/log.ts'
 import { startRepeating } from '#kernel/repeat.ts'
@@ -64,6 +65,7 @@ type Options = {
 const batchBytesMax = 1024 * 1024 // One statement's parameter.
 const waitingMax = 100_000 // Ends that a full disk refused: no call begins meanwhile, so this is what was in flight.
 const flushTriesMax = 5
+const lastShipMs = 2_000
 const endWaitMs = 5 // A kill within it turns an exact end into an estimate; a record that is asked for does not wait.
 
 export async function startLedger(options: Options): Promise<Ledger> {
@@ -86,6 +88,11 @@ export async function startLedger(options: Options): Promise<Ledger> {
     await shipper.ship()
   }
   await shipper.ship() // The start needs PostgreSQL anyway; what was spent before is then known.
+  starting.defer(async () => {
+    writer.writeWaiting()
+    const late = sleep(lastShipMs, undefined, { ref: false })
+    await Promise.race([shipper.ship().catch(() => {}), late]) // What it can't take is shipped at the next start.
+  })
   starting.use(startRepeating(work, config.shipMs, log))
   const started = starting.move()
   return {
@@ -102,13 +109,7 @@ export async function startLedger(options: Options): Promise<Ledger> {
       writer.writeWaiting()
       await shipper.shipTo(segments.end())
     },
-    async [Symbol.asyncDispose]() {
-      try {
-        writer.writeWaiting()
-      } finally {
-        await started.disposeAsync()
-      }
-    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }
 
@@ -208,31 +209,40 @@ function createWriter(segments: Segments, open: Open, log: Logger) {
 
 function createShipper(segments: Segments, open: Open, journal: string, db: DatabasePool) {
   let shipped: Position | undefined
+  /** What PostgreSQL has, null = nothing; undefined = not known, for the answer to a commit may be lost. */
+  let stored: Position | null | undefined
   let running: Promise<void> | undefined
   const followers: (() => number)[] = []
   let isStarted = false // Until then nothing is deleted: whoever follows is not there yet.
 
   const run = async () => {
-    shipped ??= await findStart()
+    if (stored === undefined) {
+      stored = await findStored()
+      shipped = stored ?? segments.start()
+    }
     for (;;) {
-      const { lines, next } = await segments.read(shipped, batchBytesMax)
+      const { lines, next } = await segments.read(shipped!, batchBytesMax)
       if (lines.length === 0) {
         shipped = next // Perhaps the beginning of a new segment, where nothing is to be shipped yet.
         return
       }
+      const before = stored
+      stored = undefined
       await db.transaction(async (transaction) => {
+        if (!(await transaction.maybeOne(moveShipped(journal, before, next))))
+          throw new Error('the ledger was shipped by somebody else meanwhile')
         await transaction.query(upsertCalls(toRows(lines)))
         await bookHolds(transaction, journal, lines)
-        await transaction.query(moveShipped(journal, next))
       })
+      stored = next
       shipped = next
       if (isStarted) segments.discardBefore(oldestNeeded(next))
     }
   }
 
-  const findStart = async (): Promise<Position> => {
+  const findStored = async (): Promise<Position | null> => {
     const row = await db.maybeOne(findShipped(journal))
-    return row ? { segment: row.segment, offset: row.byte_offset } : segments.start()
+    return row && { segment: row.segment, offset: row.byte_offset }
   }
 
   const oldestOwn = (segment: number) => {

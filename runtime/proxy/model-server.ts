@@ -8,6 +8,8 @@ import { listenLines } from './line.ts'
 
 const headersMs = 10_000
 const requestMs = 120_000 // 32 MiB at 280 KB/s.
+// A client that vanished without a word is noticed 10 s later, also while its answer is waited for.
+const probeMs = 30_000
 const keepAliveMs = 75_000 // Longer than clients keep theirs, so that they end it: no race for the last request.
 
 export type ModelServer = AsyncDisposable & { url: URL; counts: Lanes['counts'] }
@@ -20,7 +22,8 @@ export async function listenModels(
 ): Promise<ModelServer> {
   await using starting = new AsyncDisposableStack()
   starting.defer(end) // Disposed last: a cut call is booked a moment after its socket is gone.
-  const limits = { headersMs, requestMs, keepAliveMs, stallMs: config.idleMs }
+  const { idleMs: stallMs, drainMs } = config
+  const limits = { headersMs, requestMs, keepAliveMs, stallMs, drainMs }
   const lanes = starting.use(createLanes(handle, limits))
   starting.defer(lanes.drain)
   const url = await listenPort(config, lanes, starting)
@@ -35,8 +38,9 @@ async function listenPort(
   lanes: Lanes,
   owned: AsyncDisposableStack,
 ): Promise<URL> {
+  const probing = { keepAlive: true, keepAliveInitialDelay: probeMs }
   const door = createServer(
-    { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
+    { allowHalfOpen: true, noDelay: true, pauseOnConnect: true, ...probing },
     (socket) => lanes.accept(socket, undefined),
   )
   door.maxConnections = connectionsMax

@@ -18,11 +18,12 @@ type Deps = RoleDeps & {
 export async function startProxy(config: ProxyConfig, deps: Deps): Promise<ProxyRole> {
   const { db, log, now, verify, access, folder, identity } = deps
   await using starting = new AsyncDisposableStack()
-  const gateway = starting.use(await startGateway(config, deps))
+  const both = starting.use(createTogether()) // Whoever drains for minutes must not let the other one wait.
+  const gateway = both.use(await startGateway(config, deps))
   const { modelUrl } = gateway
   const shared = { ...config, port: Number(modelUrl.port) }
   const count = config.workers - 1
-  const workers = starting.use(
+  const workers = both.use(
     count === 0 ? noWorkers : startWorkers({ count, config: shared, identity, folder, log }),
   )
   const all = [gateway, workers]
@@ -38,4 +39,18 @@ export async function startProxy(config: ProxyConfig, deps: Deps): Promise<Proxy
   const { url } = starting.use(await listen(routes, config.ownPort, log))
   const started = starting.move()
   return { url, modelUrl, [Symbol.asyncDispose]: () => started.disposeAsync() }
+}
+
+/** Disposes all at once. */
+function createTogether() {
+  const all: AsyncDisposable[] = []
+  return {
+    use<One extends AsyncDisposable>(one: One): One {
+      all.push(one)
+      return one
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(all.map((one) => one[Symbol.asyncDispose]()))
+    },
+  }
 }

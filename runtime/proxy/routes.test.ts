@@ -15,6 +15,7 @@ import {
   script,
   startFork,
 } from './testing/fork.ts'
+import { addBudget, readUse } from './testing/quiet.ts'
 import { clientKey, type Stage, startUpstream, type Upstream, until } from './testing/stage.ts'
 
 describe('a route', () => {
@@ -59,6 +60,19 @@ describe('a route', () => {
       assert.deepEqual(fork.seen(), [1, 0])
     })
   }
+
+  test('what may have been done is not done again where a budget counts it, and is charged as held', async () => {
+    await fork.addRoute(retry(...retryClasses))
+    await addBudget(stage, 'requests', 10)
+    script(stage.upstream, (response) => response.socket!.destroy())
+    assert.equal((await fork.call()).status, 502)
+    assert.deepEqual(fork.seen(), [1, 0])
+    script(stage.upstream, json(529, 'busy'))
+    assert.equal((await fork.call()).status, 200)
+    assert.deepEqual(fork.seen(), [2, 1])
+    await until(async () => (await readUse(stage, 'requests')).used === 2)
+    assert.equal((await stage.admin('DELETE', '/api/budgets/requests')).status, 204)
+  })
 
   test('a target that nobody listens at is passed over', async () => {
     await fork.addRoute(retry('unsent'), {})

@@ -78,11 +78,10 @@ async function send(deps: IntakeDeps, known: Known, read: Read, admitted: Admitt
   const call = new ModelCall(options, deps)
   if (reply.isGone) return call.end('unsent', null, null)
   const outgoing = { asked, held, scanned, changes }
-  const attempts = toAttempts(
-    plan,
-    (choice) => toOutgoing(choice, outgoing),
-    (end) => call.tried(end),
-  )
+  const attempts = toAttempts(plan, (choice) => toOutgoing(choice, outgoing), {
+    isCounted: reservation.isCounted,
+    tried: (end) => call.tried(end),
+  })
   const createFilter = changes.isUsageWanted ? createUsageFilter : undefined
   const drains = verdict.onClientLeft === 'drain' ? held.drains : null
   const pingMs = plan.route?.pingS ? plan.route.pingS * 1_000 : null

@@ -9,6 +9,7 @@ import { type Gateway, startGateway } from './gateway.ts'
 import type { WorkerOrder, WorkerStart, WorkerWord } from './workers.ts'
 
 process.umask(0o077) // Nothing that it makes is for anybody else.
+const orphanMsMax = 3_000
 const say = (word: WorkerWord): void => {
   process.send?.(word)
 }
@@ -18,7 +19,10 @@ process.once('message', async (start: WorkerStart) => {
   const gateway = owned.use(await startWorker(start, owned))
   const ended = Promise.withResolvers<void>()
   process.once('SIGTERM', ended.resolve)
-  process.once('disconnect', ended.resolve) // The parent is gone: what is in flight is booked, and no more is taken.
+  process.once('disconnect', () => {
+    setTimeout(() => process.exit(1), orphanMsMax).unref() // Its folder is wanted by whoever comes next.
+    ended.resolve() // The parent is gone: what is in flight is booked, and no more is taken.
+  })
   process.on('SIGINT', () => {}) // Ctrl-C reaches the whole group; the parent says when.
   process.on('message', (order: WorkerOrder) => obey(gateway, order))
   say({ ready: true })

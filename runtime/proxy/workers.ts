@@ -60,7 +60,7 @@ type Options = {
 const orderMsMax = 10_000
 const restartMsMax = 30_000
 const calmMs = 60_000 // A worker that ran for so long may come back at once.
-const drainMsMax = 8_000 // Within the whole process's ten seconds.
+const bookMsMax = 5_000 // Beside the answers under way: to book their ends, and give leases back.
 
 export const noWorkers: Workers = {
   flush: async () => {},
@@ -123,10 +123,12 @@ class Worker {
   readonly index: number
   readonly #asked = new Map<number, PromiseWithResolvers<Observed | null>>()
   #last = 0
+  readonly #drainMs: number
   #onReady = () => {}
 
   constructor(start: WorkerStart, log: Logger) {
     this.index = start.index
+    this.#drainMs = start.config.drainMs
     this.#child = fork(entry, [], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: {}, // It needs none, and shows none.
@@ -144,7 +146,7 @@ class Worker {
     const gone = once(child, 'exit')
     const end = () => {
       child.kill('SIGTERM')
-      setTimeout(() => child.kill('SIGKILL'), drainMsMax).unref()
+      setTimeout(() => child.kill('SIGKILL'), this.#drainMs + bookMsMax).unref()
     }
     if (signal.aborted) end()
     else signal.addEventListener('abort', end, { once: true })

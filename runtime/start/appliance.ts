@@ -27,12 +27,15 @@ export type Appliance = AsyncDisposable & {
   agents: Readable['agents']
   /** Roles that run neither here nor where the configuration's `peers` says. */
   missing: RoleName[]
+  /** How long model answers may go on beyond the usual when it is disposed. */
+  answersMsMax: number
   createLoginLink(): Promise<LoginLink | null>
 }
 
 const app = fileURLToPath(new URL('../../', import.meta.url))
 const policies = new URL('../../policies/access/', import.meta.url)
 const version = '0.1.0'
+const usualDrainMs = 3_000 // As the kernel's listeners.
 const noDatabase = () => {} // It never came up: whoever waits for it has the reason.
 
 export async function startAppliance(options: Options): Promise<Appliance> {
@@ -76,6 +79,7 @@ export async function startAppliance(options: Options): Promise<Appliance> {
     state,
     agents: readable.agents,
     missing: roleNames.filter((role) => !roles.urls.has(role)),
+    answersMsMax: Math.max(0, config.proxy.drainMs - usualDrainMs),
     createLoginLink: async () =>
       auth && 'createLoginLink' in auth ? (auth as AuthRole).createLoginLink() : null,
     [Symbol.asyncDispose]: () => all.disposeAsync(),

@@ -7,7 +7,8 @@ import { createJsonReport, createTextReport, type Report } from './report.ts'
 import { stopAsked } from './stop.ts'
 import { createOwnerClient, startWatching } from './watch.ts'
 
-const drainMsMax = 10_000 // Promised to whoever stops us; what is not drained by then goes on at the next start.
+// Promised to whoever stops us, beside answers that may go on longer; what is open then goes on at the next start.
+const drainMsMax = 10_000
 
 /** The whole life of the process. Answers its exit code. */
 export async function runUntilStopped(options: Options): Promise<number> {
@@ -28,7 +29,8 @@ export async function runUntilStopped(options: Options): Promise<number> {
     const why = await Promise.race([stop, failed(demo)])
     stopping.abort()
     report.say(`Stopping (${why}) ...`)
-    setTimeout(giveUp, drainMsMax).unref()
+    const drainMs = drainMsMax + appliance.answersMsMax
+    setTimeout(giveUp, drainMs, drainMs).unref()
   } catch (error) {
     process.stderr.write(`${toMessage(error)}\n`)
     return toExitCode(error)
@@ -40,9 +42,9 @@ export async function runUntilStopped(options: Options): Promise<number> {
 // The demo's end is not the process's; its failure is.
 const failed = (demo?: Promise<void>) => new Promise<never>((_, reject) => demo?.catch(reject))
 
-function giveUp(): void {
+function giveUp(ms: number): void {
   process.stderr.write(
-    `Not drained in ${drainMsMax / 1_000} s; leaving. The next start picks up what is open.\n`,
+    `Not drained in ${ms / 1_000} s; leaving. The next start picks up what is open.\n`,
   )
   process.exit(1)
 }

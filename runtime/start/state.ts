@@ -1,6 +1,5 @@
 // The state folder and the run folder: where everything is kept, and where the sockets are.
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import {
   chmodSync,
   lstatSync,
@@ -10,8 +9,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
+import { FolderHeld, holdFolder } from '#kernel/hold-folder.ts'
 import { StartRefused, UsageError } from './errors.ts'
 
 export type StateFolder = {
@@ -67,22 +66,13 @@ function privateFolder(path: string): string {
   return path
 }
 
-/** Holds the state folder for this process, until it ends in whichever way: the kernel gives the name back. */
-export async function holdState({ path }: StateFolder): Promise<AsyncDisposable> {
-  const name = `\0treadle-${createHash('sha256').update(path).digest('hex').slice(0, 32)}`
-  const server = createServer((socket) => socket.destroy())
-  server.listen(name)
-  const listening = once(server, 'listening')
-  await listening.catch(() => {
-    throw new StartRefused(
-      `Treadle already runs on ${path}. Stop it first, or choose another --state.`,
-    )
+/** Holds the state folder for this process, until it ends in whichever way. */
+export function holdState({ path }: StateFolder): Promise<AsyncDisposable> {
+  return holdFolder(path, 0).catch((error: unknown) => {
+    if (!(error instanceof FolderHeld)) throw error
+    const fix = 'Stop it first, or choose another --state.'
+    throw new StartRefused(`Treadle already runs on ${path}. ${fix}`)
   })
-  return {
-    async [Symbol.asyncDispose]() {
-      server.close()
-    },
-  }
 }
 
 /** Written whole or not at all, readable by its owner alone. */

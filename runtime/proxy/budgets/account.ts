@@ -66,8 +66,8 @@ export class Account {
   /** What it allowed at the last look, to see it shrink. */
   amountSeen = 0
   usedMs = Number.NEGATIVE_INFINITY
-  /** No asking ahead before this: there was nothing left. */
-  askAgainMs = Number.NEGATIVE_INFINITY
+  /** When there was nothing left: no asking ahead for a while. */
+  dryAtMs = Number.NEGATIVE_INFINITY
 
   constructor(budget: Budget, { startMs, endMs }: Span) {
     this.budget = budget

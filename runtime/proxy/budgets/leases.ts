@@ -70,7 +70,7 @@ export type Leases = {
 
 const batchMax = 500 // Each takes a lock on its budget, for as long as the statement runs.
 const retryMsUsual = 250
-const dryMs = 250 // After an empty answer nobody asks ahead for so long; a call that waits asks anyway.
+export const dryMs = 250 // After an empty answer nobody asks ahead for so long; a call that waits asks anyway.
 
 export function createLeases(options: Options): Leases {
   const { store, now, log, needs, onAnswer, onGone, retryMs = retryMsUsual } = options
@@ -133,7 +133,7 @@ export function createLeases(options: Options): Leases {
     const before = account.granted
     applyAnswer(account, answer, now())
     if (account.returnedKnown !== account.returned) add(account)
-    if (account.granted - before < ask.want) account.askAgainMs = now() + dryMs
+    if (account.granted - before < ask.want) account.dryAtMs = now()
   }
 
   const fence = () => {

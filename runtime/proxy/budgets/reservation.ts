@@ -7,6 +7,8 @@ export type Spent = { nanoUsd: number; tokens: number }
 export type Reservation = {
   /** Clip the answer to so many tokens; null = as asked. */
   readonly outputTokensMax: number | null
+  /** Whether any budget counts the call. */
+  readonly isCounted: boolean
   /** What it may come to, and holds until its end. */
   readonly held: Spent
   /** Charges what the call came to. More than was held is charged as well. Only the first end counts. */
@@ -30,6 +32,7 @@ export type Keeper = {
 
 export const nothingHeld: Reservation = {
   outputTokensMax: null,
+  isCounted: false,
   held: { nanoUsd: 0, tokens: 0 },
   settle: () => {},
   release: () => {},
@@ -51,6 +54,11 @@ export class HeldReservation implements Reservation {
   readonly #made: Made
   readonly #keeper: Keeper
   #isOver = false
+
+  get isCounted(): boolean {
+    const { accounts, caps } = this.#made
+    return accounts.length > 0 || (caps?.nanoUsdMax ?? caps?.tokensMax) !== undefined
+  }
 
   get held(): Spent {
     return this.#made.amounts

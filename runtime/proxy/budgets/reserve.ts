@@ -16,7 +16,7 @@ import {
   toAmounts,
   type Wanted,
 } from './fit.ts'
-import type { Leases, Need } from './leases.ts'
+import { dryMs, type Leases, type Need } from './leases.ts'
 import type { Matched, Matcher, Spender } from './match.ts'
 import { toHeldRefusal, toSpentRefusal, toUnknownRefusal } from './refuse.ts'
 import { HeldReservation, type Keeper, nothingHeld, type Reservation } from './reservation.ts'
@@ -223,7 +223,8 @@ function noteUse(accounts: readonly Account[], atMs: number, leases: Leases): vo
     const account = accounts[i]!
     account.usedMs = atMs
     const isNew = account.seq === 0 && account.answeredNumber === 0
-    const isLow = account.isBlocking && account.free < account.low && atMs >= account.askAgainMs
+    const isDry = Math.abs(atMs - account.dryAtMs) < dryMs // The clock may be put back.
+    const isLow = account.isBlocking && account.free < account.low && !isDry
     if (isLow || isNew) {
       account.isLow = isLow
       leases.tell(account)

@@ -13,6 +13,8 @@ export type LaneLimits = {
   requestMs: number
   keepAliveMs: number
   stallMs: number
+  /** How long answers under way may go on when the lanes are disposed. */
+  drainMs: number
 }
 export type Lanes = AsyncDisposable & {
   /** @param socket Paused, as `pauseOnConnect` leaves it, or read from before. @param line The sandbox whose line it is. */
@@ -25,7 +27,7 @@ export type Lanes = AsyncDisposable & {
 const stepMs = 250
 const checkMs = 1_000 // How exactly the general lane keeps its time-outs.
 const lingerMs = 2_000 // So long a client may take to read the last answer of a connection.
-const drainMs = 3_000 // As the kernel's listeners.
+const drainStepMs = 10
 
 export function createLanes(handle: Handle, limits: LaneLimits): Lanes {
   const fast = new Set<FastConnection>()
@@ -68,6 +70,11 @@ export function createLanes(handle: Handle, limits: LaneLimits): Lanes {
     for (const one of fast) if (one.deadlineMs <= lane.nowMs) one.expire()
   }, stepMs).unref()
 
+  const endIdle = () => {
+    for (const one of fast) one.drain()
+    general.closeIdleConnections()
+  }
+
   return {
     accept(accepted, line) {
       const adopted = line === undefined ? adopt(accepted) : null
@@ -80,8 +87,7 @@ export function createLanes(handle: Handle, limits: LaneLimits): Lanes {
     },
     drain() {
       lane.isDraining = true
-      for (const one of fast) one.drain()
-      general.closeIdleConnections()
+      endIdle()
     },
     counts: () => ({
       fast: fast.size,
@@ -90,10 +96,11 @@ export function createLanes(handle: Handle, limits: LaneLimits): Lanes {
       generalCalls: calls.general,
     }),
     async [Symbol.asyncDispose]() {
-      for (const end = performance.now() + drainMs; sockets.size > 0; ) {
+      for (const end = performance.now() + limits.drainMs; sockets.size > 0; ) {
+        endIdle() // Also those whose answer had begun before anybody knew that it is the last one.
         if (performance.now() > end) for (const socket of sockets) socket.destroy()
         const { promise, resolve } = Promise.withResolvers<void>()
-        setTimeout(resolve, 10)
+        setTimeout(resolve, drainStepMs)
         await promise
       }
       clearInterval(clock)

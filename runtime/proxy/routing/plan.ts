@@ -70,8 +70,8 @@ export class Plan {
     return this.#waitMs
   }
 
-  /** The next target; null = none, and the failure at hand goes to the client. Null failure = the first one. */
-  next(failure: Failure | null): Choice | null {
+  /** The next target; null = none, and the failure at hand goes to the client. Null failure = the first one. `isLast` = no other try. */
+  next(failure: Failure | null, isLast = false): Choice | null {
     if (failure === null) return this.#current
     const failed = this.#current
     if (!failed) return null
@@ -82,7 +82,8 @@ export class Plan {
     health.note(failed.provider.id, found, askedMs)
     this.#leave()
     this.#tried.push(failed)
-    this.#current = found && this.#mayRetry(found) ? this.#findNext(found, askedMs) : null
+    this.#current =
+      found && !isLast && this.#mayRetry(found) ? this.#findNext(found, askedMs) : null
     if (this.#current) this.#enter(this.#current)
     return this.#current
   }

@@ -25,13 +25,18 @@ export const upsertCalls = (rows: string) => sql.unsafe`
     sent_ms = excluded.sent_ms, last_byte_ms = excluded.last_byte_ms
   where calls.state = 'begun' and excluded.state <> 'begun'`
 
-export const moveShipped = (journal: string, { segment, offset }: Position) => sql.unsafe`
-  insert into proxy.shipped (journal, segment, byte_offset) values (${journal}, ${segment}, ${offset})
-  on conflict (journal) do update set segment = excluded.segment, byte_offset = excluded.byte_offset`
-
 const ShippedRow = z.object({ segment: z.number(), byte_offset: z.number() })
 export const findShipped = (journal: string) =>
   sql.type(ShippedRow)`select segment, byte_offset from proxy.shipped where journal = ${journal}`
+
+/** From where it is known to be, null = nowhere yet; no row = it is somewhere else by now, so nothing may be added to sums. */
+export const moveShipped = (journal: string, from: Position | null, to: Position) => sql.type(
+  ShippedRow,
+)`
+  insert into proxy.shipped (journal, segment, byte_offset) values (${journal}, ${to.segment}, ${to.offset})
+  on conflict (journal) do update set segment = excluded.segment, byte_offset = excluded.byte_offset
+    where shipped.segment = ${from?.segment ?? -1} and shipped.byte_offset = ${from?.offset ?? -1}
+  returning segment, byte_offset`
 
 const toolSums = sql.join(
   serverTools.flatMap((tool) => [

@@ -36,6 +36,7 @@ export type Route = {
 export type Inlet = { take: ((data: Buffer) => void) | null }
 type Done = (error: Error | null, socket: Socket | null, inlet: Inlet) => void
 
+const probeMs = 30_000 // An upstream that vanished without a word is noticed 10 s later, long before it is late.
 const readBytesMax = 64 * 1024
 const shared = Buffer.allocUnsafeSlow(readBytesMax) // Each read is copied out of it before the next one.
 
@@ -56,6 +57,7 @@ export function openSocket(route: Route, done: Done): () => void {
     clearTimeout(late)
     if (error) for (const one of opened) one.destroy()
     for (const one of opened) one.off('error', fail).off('close', close)
+    if (!error) opened[0]!.setKeepAlive(true, probeMs)
     done(error, socket, inlet)
     for (const one of opened) if (error) one.on('error', () => {}) // It was told.
   }

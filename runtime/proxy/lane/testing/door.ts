@@ -13,6 +13,7 @@ export const limits: LaneLimits = {
   requestMs: 10_000,
   keepAliveMs: 10_000,
   stallMs: 10_000,
+  drainMs: 3_000,
 }
 
 export type Told = { method: string; target: string; headers: readonly string[]; body: string }
