@@ -6,7 +6,6 @@ import type { Explained } from './routing/api.ts'
 import { errorOf, type Fork, fine, json, script, startFork, teamKey } from './testing/fork.ts'
 import { clientKey, type Stage, sandboxClaims, startLine, until } from './testing/stage.ts'
 
-const _closeMsMax = 250 // 50 where the machine is idle.
 const open = { models: {}, tools: {}, serverTools: {} }
 
 describe('a policy of calls', () => {
