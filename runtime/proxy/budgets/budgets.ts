@@ -47,7 +47,7 @@ export type EngineOptions = {
 }
 
 const waitMsUsual = 500 // A refill takes a few milliseconds; a call that ends and frees its bound, longer.
-const waitersMaxUsual = 1_000
+const waitersMaxUsual = 4_000 // Half of them one organisation's: about as many as there may be calls at once.
 const freedMs = 2 // Calls that end together free their bounds for those that wait in one look at these.
 
 /** Without database and timers of its own: `keepUp` is to be called again and again. */

@@ -45,10 +45,6 @@ export class Connection implements ResponseEvents {
     socket.on('close', () => this.#closed())
   }
 
-  get isIdle(): boolean {
-    return this.#call === null
-  }
-
   /** Whether anything is known that speaks against a next call. */
   get isUsable(): boolean {
     const { destroyed, writable, readableEnded } = this.#socket

@@ -10,6 +10,8 @@ import { createUpstream, type Upstream } from './upstream.ts'
 
 const body = Buffer.from('{}')
 const request = { method: 'POST', path: '/v1/messages', headers: ['x-a', 'b'], body }
+const lastByte = 0x21
+const large = Buffer.concat([Buffer.alloc(100_000, 'x'), Buffer.from([lastByte])])
 const whole = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 
 describe('an upstream', () => {
@@ -289,6 +291,30 @@ describe('an upstream', () => {
     const tunnelled = open(port, { ...tls, proxy })
     for (let i = 0; i < 2; i += 1) assert.equal((await ask(tunnelled).done).text, 'ok')
     assert.equal(tunnelled.counts().open, 1)
+  })
+
+  test('over TLS connections are kept for calls that come many at once, one after the other', async () => {
+    let connections = 0
+    const server = createTlsServer({ cert: certificate, key: privateKey }, (socket) => {
+      connections += 1
+      socket
+        .on('error', () => {})
+        .on('data', (data: Buffer) => {
+          if (data.at(-1) === lastByte) socket.write(whole)
+        })
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    ends.push(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const lookup = createLookup(true, async () => [{ address: '127.0.0.1', family: 4 }])
+    const upstream = open(port, { isTls: true, host: 'vendor.test', lookup, ca: certificate })
+    const keepAsking = async () => {
+      for (let i = 0; i < 20; i += 1)
+        assert.equal((await ask(upstream, { ...request, body: large }).done).text, 'ok')
+    }
+    await Promise.all(Array.from({ length: 8 }, keepAsking))
+    assert.ok(connections <= 10, `${connections} connections`)
   })
 
   test('500 aborted and finished calls leave no connection', async () => {
