@@ -79,7 +79,7 @@ export const ProxyConfig = z.strictObject({
     windowMs: Duration,
     retryAfterS: z.int().min(1).max(30),
   }),
-  drain: z.strictObject({ msMax: Duration, bytesMax: Bytes }),
+  clientLeft: z.strictObject({ msMax: Duration, bytesMax: Bytes }),
   ledger: z.strictObject({
     syncMs: Duration,
     shipMs: Duration,

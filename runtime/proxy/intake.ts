@@ -73,7 +73,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   const store: BodyStore = { bytes: 0, bytesMax: config.bodiesBytesMax }
   const crowd = createCrowd(config.inFlightMax)
   const breaker = createBreaker(config.breaker)
-  const drains = createDrains(config.drain)
+  const drains = createDrains(config.clientLeft)
   return {
     end() {
       drains.close()

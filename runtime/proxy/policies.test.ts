@@ -15,7 +15,7 @@ describe('a policy of calls', () => {
   let stage: Stage
   before(async () => {
     postgres = owned.use(await startPostgres())
-    fork = owned.use(await startFork(postgres, { drain: { msMax: '1m', bytesMax: '64KiB' } }))
+    fork = owned.use(await startFork(postgres, { clientLeft: { msMax: '1m', bytesMax: '64KiB' } }))
     stage = fork.stage
   })
   after(() => owned.disposeAsync())

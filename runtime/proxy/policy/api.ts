@@ -36,7 +36,7 @@ export const NewPolicy = z.strictObject({
   logging: z.enum(loggings).default('full'),
   /**
    * What becomes of an answer whose client left. cancel: the upstream is aborted at once, and what it did is estimated.
-   * drain: it finishes, within `drain` of the config, and its usage is exact. Null = as another policy says, or cancel.
+   * drain: it finishes, within `clientLeft` of the config, and its usage is exact. Null = as another policy says, or cancel.
    * What a sandbox began always ends with it.
    */
   onClientLeft: z.enum(['cancel', 'drain']).nullable().default(null),
