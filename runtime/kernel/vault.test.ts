@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createDecipheriv, randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { Secret } from './secret.ts'
@@ -31,7 +31,27 @@ test('a cut row fails like a wrong one', () => {
 })
 
 test('two seals of one secret share no bytes that tell so', () => {
-  assert.notDeepEqual(vault.seal('acme', secret), vault.seal('acme', secret))
+  const [one, other] = [vault.seal('acme', secret), vault.seal('acme', secret)]
+  for (const part of ['wrappedKey', 'ciphertext'] as const)
+    assert.notDeepEqual(one[part].subarray(0, 12), other[part].subarray(0, 12), `the iv of ${part}`)
+})
+
+test('each credential is under a data key of its own, and none under the master key', () => {
+  const masterKey = randomBytes(32)
+  const own = createVault(masterKey)
+  const open = (key: Buffer, sealed: Buffer) => {
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12))
+    decipher.setAAD(Buffer.from('acme')).setAuthTag(sealed.subarray(-16))
+    return Buffer.concat([decipher.update(sealed.subarray(12, -16)), decipher.final()])
+  }
+  const keys = [1, 2].map(() => {
+    const { wrappedKey, ciphertext } = own.seal('acme', secret)
+    assert.throws(() => open(masterKey, ciphertext))
+    const dataKey = open(masterKey, wrappedKey)
+    assert.equal(open(dataKey, ciphertext).toString(), 'sk-canary')
+    return dataKey
+  })
+  assert.notDeepEqual(keys[0], keys[1])
 })
 
 test('a secret shows itself to no printer', () => {

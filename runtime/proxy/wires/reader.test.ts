@@ -330,6 +330,41 @@ describe('reading a stream', () => {
   })
 })
 
+test('an answer that unpacks to more than is read is estimated, and so is one that is too long', async () => {
+  const filler = (bytes: number) => Buffer.alloc(bytes, ' ')
+  const mib = 1024 * 1024
+  const end = Buffer.from(sse([start({ input_tokens: 1 }), delta({ output_tokens: 2 })]))
+  const whole = Buffer.from('{"usage":{"input_tokens":1,"output_tokens":2}}')
+  const line = Buffer.concat([Buffer.from('data: '), filler(17 * mib), Buffer.from('\n\n')])
+  const comments = Array.from({ length: 65 }, () => Buffer.from(`:${' '.repeat(mib - 2)}\n`))
+  const bomb = gzipSync(Buffer.concat([...comments, end]))
+  const values = gzipSync(Buffer.concat([Buffer.from('[{'), filler(31 * mib), filler(31 * mib)]))
+  for (const [title, wire, chunks, encoding] of [
+    [
+      'one event',
+      'messages',
+      [line.subarray(0, 9), line.subarray(9, -2), line.subarray(-2), end],
+      '',
+    ],
+    ['a body', 'messages', [whole.subarray(0, 1), filler(33 * mib), whole.subarray(1)], ''],
+    ['a stream', 'messages', [bomb], 'gzip'],
+    ['values', 'gemini', [values], 'gzip'],
+  ] as const) {
+    const answer = await read(wire, [...chunks], undefined, encoding)
+    assert.equal(answer.isUsageFinal, false, title)
+  }
+  assert.equal((await read('messages', [end])).isUsageFinal, true)
+})
+
+test('an event of several data lines is one, wherever it is cut', async () => {
+  const [first, ...rest] = JSON.stringify(delta({ output_tokens: 2 }), null, 1).split('\n')
+  const stream = [`data: ${first}`, ...rest.map((line) => `data: ${line}`), '', ''].join('\r\n')
+  for (let at = 0; at <= stream.length; at += 1) {
+    const cut = [stream.slice(0, at), stream.slice(at)].map((part) => Buffer.from(part))
+    assert.equal((await read('messages', cut)).output, 2, `cut at ${at}`)
+  }
+})
+
 test('words that came in pieces and again in their item are counted once, also where it is cut then', async () => {
   const words = 'héllo'
   const events = [
