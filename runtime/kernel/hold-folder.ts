@@ -25,6 +25,7 @@ export async function holdFolder(folder: string, waitMsMax: number): Promise<Asy
       () => true,
       () => false, // The name is taken: nothing else can be wrong with one that has no file.
     )
+    server.unref() // It keeps nothing alive but itself.
     if (isMine) return { [Symbol.asyncDispose]: async () => void server.close() }
     if (performance.now() >= end) throw new FolderHeld(`another process holds ${folder}`)
   }

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { FolderHeld, holdFolder } from '#kernel/hold-folder.ts'
 import { startPostgres, type TestPostgres } from '../testing/postgres.ts'
 import type { Told } from './testing/child-main.ts'
 import { clientKey, type Stage, startStage, until } from './testing/stage.ts'
@@ -121,6 +122,9 @@ describe('an order to stop', { timeout: 60_000 }, () => {
     await until(() => told.end === 'cut')
     await until(async () => (await stateCounts()) === `1 estimated,${streams} settled`)
   })
+
+  test('alone lets another process have its folder', () =>
+    assert.rejects(holdFolder(stage.deps.folder, 0), FolderHeld))
 
   test('that never came, for the first process was killed: the other lets go of its folder, and all is booked', async () => {
     const agent = new Agent({ keepAlive: true })
