@@ -62,6 +62,20 @@ describe('the proxy refuses', () => {
       assert.equal((await post(own.url, bearer(token))).status, 200)
     })
 
+    test('of tokens a role’s alone opens the public port, whatever is said beside it', async () => {
+      const said = { 'x-treadle-org': 'default' }
+      for (const [claims, status] of [
+        [sandboxClaims(), 401],
+        [userClaims(), 401],
+        [serviceClaims('spool'), 200],
+      ] as const) {
+        const token = await stage.deps.tokenFor(claims)
+        assert.equal((await post(stage.url, { ...bearer(token), ...said })).status, status)
+      }
+      const nobodys = await stage.deps.tokenFor(serviceClaims('spool'))
+      assert.equal((await post(stage.url, bearer(nobodys))).status, 401)
+    })
+
     test('an API key is worth nothing on a line', async () => {
       await using line = await startLine(stage, 'sb-1')
       assert.equal((await post(line.url, bearer(clientKey))).status, 401)

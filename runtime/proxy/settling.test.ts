@@ -119,6 +119,8 @@ describe('a call is settled', () => {
     assert.ok(cut > 0 && cut < 100, String(cut))
     script((response) => response.writeHead(400, json).end('{"error":{"message":"no"}}'))
     assert.equal(await chargedBy(async () => (await ask({})).text()), 0)
+    script((response) => response.writeHead(502).end(`<html>${'words '.repeat(99)}</html>`))
+    assert.equal(await chargedBy(async () => (await ask({})).text()), 0)
     assert.equal(await chargedBy(async () => (await ask({ model: 'm-closed' })).text()), 0)
   })
 
