@@ -16,7 +16,7 @@ describe('answers whose client left', () => {
   let stage: Stage
   before(async () => {
     const postgres = owned.use(await startPostgres())
-    fork = owned.use(await startFork(postgres, { drain: { msMax: '1m', bytesMax: '64KiB' } }))
+    fork = owned.use(await startFork(postgres, { clientLeft: { msMax: '1m', bytesMax: '64KiB' } }))
     stage = fork.stage
   })
   after(() => owned.disposeAsync())
