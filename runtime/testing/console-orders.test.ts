@@ -77,6 +77,13 @@ describe('a person in the console tells', withBrowser, () => {
 
   test('the figures of usage to be saved, as they are in the ledger', async () => {
     const { page } = visited
+    await treadle.until(
+      'what the cut calls came to, which is booked a moment after they end',
+      async () => {
+        const usage = await treadle.client.get<unknown[]>('/api/usage')
+        return usage.length > 0
+      },
+    )
     await page.goto(new URL('/usage', treadle.url).href)
     const [download] = await Promise.all([
       page.waitForEvent('download'),
