@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import type { Browser } from 'playwright-core'
-import type { LoopPage } from '../spool/api.ts'
+import type { Call } from '../proxy/api.ts'
+import type { LoopPage, Page } from '../spool/api.ts'
 import { startAppliance, type TestAppliance } from './appliance.ts'
 import { startBrowser, type Visit, visit, withBrowser } from './browser.ts'
 import { connectDatabase } from './database.ts'
@@ -20,6 +21,10 @@ describe('a person in the console tells', withBrowser, () => {
     browser = owned.use(await startBrowser())
     const slow = await createDemoLoop(treadle.state, 'fix-adder', { model: 'rehearsal/slow' })
     id = (await treadle.submit(slow)).id
+    await treadle.until('its first call, which stays in flight', async () => {
+      const { items } = await treadle.client.get<Page<Call>>('/api/calls')
+      return items.length > 0
+    })
     visited = await visit(browser, treadle)
   })
   after(() => owned.disposeAsync())
@@ -77,13 +82,6 @@ describe('a person in the console tells', withBrowser, () => {
 
   test('the figures of usage to be saved, as they are in the ledger', async () => {
     const { page } = visited
-    await treadle.until(
-      'what the cut calls came to, which is booked a moment after they end',
-      async () => {
-        const usage = await treadle.client.get<unknown[]>('/api/usage')
-        return usage.length > 0
-      },
-    )
     await page.goto(new URL('/usage', treadle.url).href)
     const [download] = await Promise.all([
       page.waitForEvent('download'),
