@@ -12,6 +12,7 @@ import {
   keyCheck,
   type Stage,
   sandboxClaims,
+  stageConfig,
   startLine,
   startStage,
   startUpstream,
@@ -279,6 +280,9 @@ describe('a denial', () => {
     }
     assert.deepEqual(statuses, [...Array(8).fill(200), 429, 429])
     assert.equal(last!.headers.get('retry-after'), '5')
+    assert.equal(last!.headers.get('x-should-retry'), null) // It may go on, later.
+    const breaker = { callsMax: 8, windowMs: '10s', retryAfterS: 31 }
+    assert.throws(() => stageConfig(stage.scratch, { breaker }), /retryAfterS/) // Some agents sleep as long as they are told.
     assert.equal(last!.body.error.type, 'rate_limit_error')
     const record = await stage.record('tight')
     assert.deepEqual([record.calls, record.denial], [8, null])

@@ -57,6 +57,9 @@ describe('what stands beside a credential', () => {
     const { body } = await change({ region: null, callsMax: 5 })
     assert.deepEqual([body.region, body.callsMax, body.retention], [null, 5, ['zdr']])
     assert.equal(body.expiresAt, settings.expiresAt)
+    const shown =
+      'name kind baseUrl allowPrivate models createdAt lastUsedAt callsMax region retention proxyUrl ca expiresAt warning'
+    for (const one of [listed!, body]) assert.deepEqual(Object.keys(one), shown.split(' '))
   })
 
   for (const [what, setting] of [
