@@ -20,7 +20,7 @@ describe('a clock that jumps', { timeout: 60_000 }, () => {
   let fork: Fork
   before(async () => {
     postgres = owned.use(await startPostgres())
-    const breaker = { callsMax: 3, windowMs: `${windowMs}ms`, retryAfterS: 5 }
+    const breaker = { callsMax: 3, keyCallsMax: 1_000, windowMs: `${windowMs}ms`, retryAfterS: 5 }
     const config = { ...tightBodies, breaker, firstByteMs: `${firstByteMs}ms`, keysPollMs: '60s' }
     fork = owned.use(await startFork(postgres, config))
     await fork.addRoute({ strategy: 'order', retry: { triesMax: 2, on: ['rate-limited'] } })

@@ -142,7 +142,7 @@ export async function startStage({
   folder,
   ...more
 }: StageOptions) {
-  const owned = new AsyncDisposableStack()
+  await using owned = new AsyncDisposableStack() // What is half started when it fails would hold its test's process.
   const scratch = mkdtempSync(join(tmpdir(), 'stage-'))
   owned.defer(() => rmSync(scratch, { recursive: true, force: true }))
   const upstream = owned.use(await startUpstream())
@@ -215,9 +215,10 @@ export async function startStage({
       meanwhile()
       role = await startProxy(config, { ...deps, identity })
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
   await until(() => isKeyGood(stage.url))
+  const kept = owned.move()
   return stage
 }
 const isKeyGood = async (url: URL) =>
