@@ -45,7 +45,7 @@ const image = { content: [{ type: 'image', source: { type: 'url', url: 'https://
 describe('the most that a call can come to', () => {
   test('is a token for each byte, what vendors write around it, and what it may say', () => {
     const { wanted, boundOf: most, prompt } = boundOf({ max_tokens: 100, messages: [] })
-    assert.deepEqual(wanted, { inputTokens: prompt, outputTokens: 100 })
+    assert.deepEqual(wanted, { inputTokens: prompt, outputTokens: 100, outputTokensMin: 0 })
     assert.deepEqual(most(100), {
       nanoUsd: prompt * inputPrice + 100 * outputPrice,
       tokens: prompt + 100,

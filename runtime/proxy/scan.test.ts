@@ -220,7 +220,7 @@ describe('scan', () => {
   // Written down here once more: a key that is read no more would pass twice, and unseen.
   const control: Readonly<Record<Wire, string>> = {
     messages:
-      'model stream max_tokens tools mcp_servers container context_management metadata service_tier speed inference_geo',
+      'model stream max_tokens thinking tools mcp_servers container context_management metadata service_tier speed inference_geo',
     chat: 'model stream stream_options max_tokens max_completion_tokens n tools functions web_search_options store service_tier user safety_identifier prompt_cache_key',
     responses:
       'model stream max_output_tokens max_tool_calls tools input previous_response_id conversation prompt store background service_tier user safety_identifier prompt_cache_key context_management',
