@@ -1,5 +1,6 @@
 // A further process that carries model calls: see workers.ts. It has what it needs from its parent, and ends with it.
 import { mkdirSync } from 'node:fs'
+import { collectLessOften } from '#kernel/collector.ts'
 import { openDatabase } from '#kernel/db.ts'
 import { createLog } from '#kernel/log.ts'
 import { openLogFile } from '#kernel/log-file.ts'
@@ -8,6 +9,7 @@ import { createSigner, createVerifier } from '#kernel/tokens.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import type { WorkerOrder, WorkerStart, WorkerWord } from './workers.ts'
 
+collectLessOften()
 process.umask(0o077) // Nothing that it makes is for anybody else.
 const orphanMsMax = 3_000
 const say = (word: WorkerWord): void => {
