@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { Loop, NewLoopInput, Pass } from '../spool/api.ts'
 import { type Client, createOwnerClient } from '../start/watch.ts'
 import { copyCluster } from './cluster.ts'
+import { shareReadable } from './programs.ts'
 
 /** A line of `--json`. */
 export type Line = { event: string; [key: string]: unknown }
@@ -40,6 +41,7 @@ export async function startAppliance(...flags: string[]): Promise<TestAppliance>
   const state = mkdtempSync(join(tmpdir(), 'treadle-'))
   chmodSync(state, 0o711)
   await copyCluster(join(state, 'postgres'))
+  await shareReadable(state)
   const lines: Line[] = []
   let child: ChildProcess
   let ready: Line

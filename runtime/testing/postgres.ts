@@ -7,7 +7,8 @@ import { createLog } from '#kernel/log.ts'
 import { migrate } from '#kernel/migrate.ts'
 import { startPostgres as startServer } from '#kernel/postgres.ts'
 import type { RoleName } from '#kernel/tokens.ts'
-import { copyCluster, linkPrograms, owner } from './cluster.ts'
+import { copyCluster, owner } from './cluster.ts'
+import { findPrograms } from './programs.ts'
 
 export type TestPostgres = AsyncDisposable & {
   url(role: RoleName): string
@@ -24,7 +25,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'pg-'))
   chmodSync(folder, 0o711)
   const options = {
-    programs: linkPrograms(folder),
+    programs: findPrograms(folder),
     folder: join(folder, 'postgres'),
     socketFolder: join(folder, 'socket'),
     owner,
