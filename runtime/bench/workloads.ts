@@ -34,6 +34,13 @@ export const workloads = {
     toBody: (model: string) => toSessionBody(largeBytes, model),
     targets: { plain: 2.5, tls: 2.5 },
   },
+  '256 KB request, 8 connections, all clients in turn': {
+    connections: 8,
+    clients: 'call', // None goes on from a conversation that is remembered.
+    requestsMax: 800,
+    toBody: (model: string) => toSessionBody(largeBytes, model),
+    targets: { plain: null, tls: null },
+  },
   'stream of 200 events, 32 connections': {
     connections: 32,
     clients: 'connection',
