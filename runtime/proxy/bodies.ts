@@ -25,25 +25,33 @@ export type Bodies = {
   ): KnownBody | null
 }
 
-const bodyBytesMin = 32 * 1024
+export const bodyBytesMin = 32 * 1024
 const bodyBytesMax = 4 * 1024 * 1024
 const allBytesMax = 32 * 1024 * 1024
+const idleMsMax = 10 * 60_000 // Longer than an agent's tools mostly take.
 const perSession = 2 // An agent and the helper that it has at work.
 
 export function createBodies(): Bodies {
-  const sessions = new Map<string, KnownBody[]>()
+  const sessions = new Map<string, { all: KnownBody[]; usedMs: number }>()
   let bytes = 0
-  const put = (session: string, all: KnownBody[]) => {
-    for (const { body } of sessions.get(session) ?? []) bytes -= body.length
+  const knownOf = (session: string) => sessions.get(session)?.all ?? []
+  const put = (session: string, all: KnownBody[], nowMs: number) => {
+    for (const { body } of knownOf(session)) bytes -= body.length
     sessions.delete(session) // The last used stand last.
-    if (all.length > 0) sessions.set(session, all)
+    if (all.length > 0) sessions.set(session, { all, usedMs: nowMs })
     for (const { body } of all) bytes += body.length
+  }
+  const forgetOld = (nowMs: number) => {
+    for (const [oldest, { usedMs }] of sessions) {
+      if (bytes <= allBytesMax && nowMs - usedMs < idleMsMax) return
+      put(oldest, [], nowMs)
+    }
   }
   return {
     find(session, body) {
       if (body.length < bodyBytesMin) return null
       let best: AlikeBody | null = null
-      for (const known of sessions.get(session) ?? []) {
+      for (const known of knownOf(session)) {
         const common = commonStart(known.body, body)
         if (common >= (best?.bytes ?? bodyBytesMin / 2)) best = { known, bytes: common }
       }
@@ -52,12 +60,10 @@ export function createBodies(): Bodies {
     keep(session, { call, body, trail }, alike) {
       if (body.length < bodyBytesMin || body.length > bodyBytesMax) return null
       const kept: KnownBody = { call, body, trail, segment: null }
-      const others = (sessions.get(session) ?? []).filter((one) => one !== alike?.known)
-      put(session, [...others.slice(1 - perSession), kept])
-      for (const oldest of sessions.keys()) {
-        if (bytes <= allBytesMax) break
-        put(oldest, [])
-      }
+      const others = knownOf(session).filter((one) => one !== alike?.known)
+      const nowMs = performance.now()
+      put(session, [...others.slice(1 - perSession), kept], nowMs)
+      forgetOld(nowMs)
       return kept
     },
   }

@@ -1,7 +1,7 @@
 // Conversations as lines of a file: what is known of a call as JSON, a tab, and the request's bytes. A request that goes on from
 // one in the same segment is written as what stands between their common start and their common end: so what is written grows
 // with what is said anew, not with the conversation, and each segment can be read by itself.
-import type { AlikeBody } from './bodies.ts'
+import { type AlikeBody, bodyBytesMin } from './bodies.ts'
 import { commonEnd } from './overlap.ts'
 import type { Segments } from './segments.ts'
 import type { TurnHead } from './turn.ts'
@@ -140,7 +140,7 @@ function createRecent() {
     get: (call: string) => requests.get(call),
     put(call: string, request: Buffer) {
       forget(call)
-      if (request.length < sharedBytesMin) return
+      if (request.length < bodyBytesMin) return // Nothing goes on from it.
       requests.set(call, request)
       bytes += request.length
       for (const oldest of requests.keys()) {
