@@ -33,14 +33,16 @@ export function tellLoops({ measured, bare, counted, say }: LoopsFigures): void 
     ),
   )
   say('Memory of the main process after a collection, MB\n')
-  say(toTable(['after loops', 'heap', 'buffers', 'resident'], measured.map(toMemoryRow)))
+  say(toTable(memoryHead, measured.map(toMemoryRow)))
   // The first step compiles and fills caches; from then on nothing may grow.
   const steady = measured.slice(1)
   const grows = (of: (step: LoopsStep) => number) =>
     slope(steady.map((step) => [step.loops, of(step)] as const))
-  const heapKb = grows(({ memory }) => memory.heapMb) * 1_024
+  const heapKb = grows(({ memory }) => memory.heapMb - memory.codeMb) * 1_024
   const residentKb = grows(({ memory }) => memory.residentMb) * 1_024
-  say(`Slope: heap ${heapKb.toFixed(2)} KB a loop, resident ${residentKb.toFixed(2)} KB a loop.\n`)
+  say(
+    `Slope: heap without code ${heapKb.toFixed(2)} KB a loop, resident ${residentKb.toFixed(2)} KB a loop.\n`,
+  )
   say('Disk of the state folder, MB\n')
   const head = ['what', ...measured.map(({ loops }) => `after ${loops}`), 'KB a loop']
   const rows = placeNames.map((place) => [
@@ -57,9 +59,11 @@ function toSpeedRow({ loops, run }: LoopsStep, bare: BarePass) {
   return [[`up to ${loops}`, passes / seconds, cpuMs, toRatio(cpuMs, bare.cpuMs)]]
 }
 
+const memoryHead = ['after loops', 'heap', 'of it code', 'buffers', 'resident']
 const toMemoryRow = ({ loops, memory }: LoopsStep) => [
   String(loops),
   memory.heapMb,
+  memory.codeMb,
   memory.externalMb,
   memory.residentMb,
 ]
