@@ -126,7 +126,7 @@ describe('the front door', () => {
       assert.match(made.key, new RegExp(`^trd_${made.id}_[\\w-]{43}$`))
       const listed = await (await door.call('GET', '/api/keys', owner)).text()
       assert.match(listed, new RegExp(made.id))
-      const secret = made.key.split('_').at(-1)!
+      const secret = made.key.slice(-43) // It may have an underscore itself.
       assert.doesNotMatch(listed, new RegExp(secret))
       const rows = await door.postgres.query('select * from auth.keys where id = $1', [made.id])
       assert.doesNotMatch(JSON.stringify(rows), new RegExp(secret))
