@@ -104,11 +104,8 @@ class PingingReply implements Reply {
   #elapsed(): void {
     if (this.#inner.isGone) return
     this.#wait()
-    if (this.#tail === 'event' && !this.#isBehind) this.#isBehind = !this.#put(this.#ping)
-  }
-
-  #put(bytes: Buffer): boolean {
-    return this.#inner.write(bytes, bytes)
+    if (this.#tail === 'event' && !this.#isBehind)
+      this.#isBehind = !this.#inner.write(this.#ping, this.#ping)
   }
 }
 

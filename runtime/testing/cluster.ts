@@ -18,6 +18,17 @@ const { version } = JSON.parse(readFileSync(join(native, '../package.json'), 'ut
 // What this version's `initdb` makes, and nothing else. It goes with the packages, and each user has one.
 const keptName = `postgres-${version}-${uid}`
 
+/** A throw-away server below `folder`, which its uid must be able to pass. */
+export const toServerOptions = (folder: string) =>
+  ({
+    programs: findPrograms(folder),
+    folder: join(folder, 'postgres'),
+    socketFolder: join(folder, 'socket'),
+    owner,
+    fsync: 'off',
+    log: createLog('silent', process.stderr),
+  }) as const
+
 let making: Promise<void> | undefined // A test may start several servers at once.
 
 /** Puts new data into `folder`, where a server that starts on it finds it. In a clone of another user it makes its own. */
@@ -37,14 +48,7 @@ export async function copyCluster(folder: string): Promise<void> {
 async function makeCluster(kept: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'pg-'))
   chmodSync(folder, 0o711)
-  const server = await startPostgres({
-    programs: findPrograms(folder),
-    folder: join(folder, 'postgres'),
-    socketFolder: join(folder, 'socket'),
-    owner,
-    fsync: 'off',
-    log: createLog('silent', process.stderr),
-  })
+  const server = await startPostgres(toServerOptions(folder))
   await server[Symbol.asyncDispose]()
   const fresh = `${kept}.${process.pid}`
   execFileSync('cp', ['-a', join(folder, 'postgres/data'), fresh])

@@ -3,12 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { prepareDatabase } from '#kernel/database.ts'
-import { createLog } from '#kernel/log.ts'
 import { migrate } from '#kernel/migrate.ts'
 import { startPostgres as startServer } from '#kernel/postgres.ts'
 import type { RoleName } from '#kernel/tokens.ts'
-import { copyCluster, owner } from './cluster.ts'
-import { findPrograms } from './programs.ts'
+import { copyCluster, toServerOptions } from './cluster.ts'
 
 export type TestPostgres = AsyncDisposable & {
   url(role: RoleName): string
@@ -24,14 +22,7 @@ export type TestPostgres = AsyncDisposable & {
 export async function startPostgres(): Promise<TestPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'pg-'))
   chmodSync(folder, 0o711)
-  const options = {
-    programs: findPrograms(folder),
-    folder: join(folder, 'postgres'),
-    socketFolder: join(folder, 'socket'),
-    owner,
-    fsync: 'off',
-    log: createLog('silent', process.stderr),
-  } as const
+  const options = toServerOptions(folder)
   await copyCluster(options.folder)
   let server = await startServer(options)
   const admin = () => server.url('postgres', 'treadle')
